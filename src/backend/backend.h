@@ -1,0 +1,152 @@
+/*
+ * The seam between the gateway and the servers behind it: what every kind of backend can do, whatever its transport,
+ * and where its answers and news go. A backend speaks MCP as a client: it does the handshake, fetches the lists,
+ * numbers the requests with ids of its own, and starts, restarts and stops what it needs for that. It knows nothing of
+ * the clients in front, of names with prefixes, or of time limits of calls: those are the gateway's.
+ *
+ * Requests go down by function call. Answers come up through backend_sink and backend_events, and never inside the
+ * downward call that caused them. Messages and spans that come up are valid during the upcall only.
+ */
+#ifndef SLUICE_BACKEND_BACKEND_H
+#define SLUICE_BACKEND_BACKEND_H
+
+#include "base/clock.h"
+#include "base/end_reason.h"
+#include "base/list.h"
+#include "mcp/jsonrpc.h"
+#include "mcp/revision.h"
+#include "mcp/rewrite.h"
+
+struct backend;
+
+/* clang-format off */
+#define BACKEND_STATES(X) \
+	X(STOPPED,  "stopped")  /* not running and not wanted: never started yet, or asked to stop */ \
+	X(STARTING, "starting") /* spawning or connecting, initialize, first lists */ \
+	X(READY,    "ready") \
+	X(BACKOFF,  "backoff")  /* the last try failed or the process died; the next try has its time */ \
+	X(IDLE,     "idle")     /* stopped for want of use; the next call brings it back. Counts as up */ \
+	X(STOPPING, "stopping") /* the ladder is at work */
+/* clang-format on */
+
+#define X(symbol, name) BACKEND_##symbol,
+enum backend_state { BACKEND_STATES(X) BACKEND_STATE_COUNT };
+#undef X
+
+const char *backend_state_name(enum backend_state s);
+
+enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
+enum idle_rule { IDLE_ADAPTIVE, IDLE_NEVER, IDLE_FIXED };
+
+/* One server of the configuration. Strings live as long as the configuration does. */
+struct backend_conf {
+	const char *name;
+	enum startup startup;
+	msec_t startup_timeout_ms; /* one attempt: spawn, initialize, first lists */
+	msec_t request_timeout_ms, max_request_timeout_ms;
+	enum idle_rule idle;
+	msec_t idle_ms, min_idle_ms, max_idle_ms; /* idle_ms: IDLE_FIXED; min and max: IDLE_ADAPTIVE */
+	msec_t stop_eof_ms, stop_term_ms;
+	/* globs on the names of its tools; NULL-terminated; include NULL: all */
+	const char *const *include, *const *exclude;
+	/* stdio */
+	const char *const *argv; /* NULL-terminated */
+	const char *const *env;  /* "NAME=value", complete, NULL-terminated */
+	const char *cwd;         /* NULL: ours */
+	/* from `limits` */
+	size_t max_in_flight;
+	size_t max_message_bytes;
+	unsigned max_depth;
+};
+
+/* What a server said of itself in its InitializeResult. Spans are raw JSON, valid as long as the backend is. */
+struct backend_hello {
+	enum revision revision;
+	bool tools, resources, subscribe, prompts, completions, logging;
+	struct span server_info, instructions; /* p == NULL: none */
+};
+
+/* The items of one list of a server, in its order: one text, and a span for each item's raw JSON. */
+struct item_list {
+	char *text;
+	struct span *items;
+	size_t count;
+};
+
+void item_list_free(struct item_list *list);
+
+/*
+ * One call's part that is the backend's, embedded in the gateway's call. Zeroed before submit. Linked from
+ * backend_submit until `ended` or backend_cancel, whichever comes first, and never touched by the backend after that.
+ */
+struct backend_call {
+	const struct backend_sink *sink;
+	struct list node;        /* in the backend: all its calls */
+	uint64_t id;             /* on the backend's wire */
+	struct outgoing *unsent; /* the queued line, while no byte of it was accepted by a write */
+};
+
+struct backend_sink {
+	/* A notification that belongs to this call: progress with the token that we planted. */
+	void (*progress)(struct backend_call *call, const struct message *m);
+	/* The last word, exactly once. `answer` is set for END_RESULT and END_SERVER_ERROR; its id is ours. */
+	void (*ended)(
+	        struct backend_call *call, enum end_reason why, enum outcome outcome, const struct message *answer);
+};
+
+/* News that belong to no call. */
+struct backend_events {
+	/* `why` says how it came to BACKOFF or STOPPED. `failures`: starts that failed in a row. */
+	void (*state)(void *arg, enum backend_state now, const char *why, unsigned failures);
+	void (*hello)(void *arg, const struct backend_hello *hello);
+	/* A whole list, new or again; taken over by the listener (moved out of *list). */
+	void (*list)(void *arg, enum list_kind kind, struct item_list *list);
+	/* Log messages and resource updates; list_changed is the backend's own business. */
+	void (*notification)(void *arg, const struct message *m);
+};
+
+/* How to stop: politely by the ladder, quickly (second signal), or at once. */
+enum backend_stop { BACKEND_STOP_LADDER, BACKEND_STOP_FAST, BACKEND_STOP_KILL };
+
+struct backend_stats {
+	enum backend_state state;
+	unsigned in_flight;        /* sent or queued, not ended */
+	unsigned failures;         /* starts that failed in a row */
+	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
+	uint64_t dropped;          /* messages from it that no call or listener wanted */
+	int pid;                   /* 0: no process */
+	const char *last_error;    /* sentence, or NULL */
+};
+
+struct backend_ops {
+	/* Starts it unless it is started or on its way; harmless otherwise. */
+	void (*start)(struct backend *b);
+	/*
+	 * Queues a request. `m` is the client's message; `name` replaces a part of it (params.name without its prefix),
+	 * and the backend replaces the id and the progress token. The text is copied. A backend that is not up is
+	 * started; the call waits for it. After 5 failed starts in a row it ends with END_BACKEND_UNAVAILABLE.
+	 */
+	void (*submit)(struct backend *b, struct backend_call *call, const struct message *m, struct splice name);
+	/* Forgets the call, without an upcall. If a byte of it was sent the server gets notifications/cancelled. The
+	 * answer tells which: OUTCOME_NOT_SENT or OUTCOME_UNKNOWN. */
+	enum outcome (*cancel)(struct backend *b, struct backend_call *call, struct span reason);
+	/* Sends a request of the gateway's own whose answer nobody waits for (logging/setLevel). Ignored unless READY.
+	 */
+	void (*tell)(struct backend *b, enum method method, struct span params);
+	/* STOPPED or STOPPING follow by events. While stopping nothing is started. Calls in flight end when the process
+	 * does; queued ones at once, not sent. May be called again with something faster. */
+	void (*stop)(struct backend *b, enum backend_stop how);
+	void (*stats)(const struct backend *b, struct backend_stats *stats);
+	/* In state STOPPED only. */
+	void (*free)(struct backend *b);
+};
+
+/* The head of every kind of backend. */
+struct backend {
+	const struct backend_ops *ops;
+	const struct backend_conf *conf;
+	const struct backend_events *events;
+	void *arg; /* of the events */
+};
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * The one budget: from the moment of the stop signal to the kubelet's SIGKILL, cut into phases as absolute points in
+ * time, once. Pure arithmetic; docs/lifecycle.md tells it with a picture.
+ *
+ *	G = gracePeriod - preStop    END = T0 + G - margin (margin at most G/4)
+ *	B = longest (stop.eof + stop.term) + 500 ms, at most half of END - T0; its parts are scaled alike
+ *	STOP = END - B    lame-duck ends by its rule, at the latest at min(T0 + lameDuck.max, STOP)
+ *	the backstop fires at T0 + G - margin/2
+ */
+#ifndef SLUICE_GATEWAY_BUDGET_H
+#define SLUICE_GATEWAY_BUDGET_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define STOP_SLACK_MS 500 /* of B: SIGKILL, reaping and sweeping */
+
+struct lifecycle_conf {
+	msec_t grace_ms, pre_stop_ms;
+	msec_t lame_duck_min_ms, lame_duck_quiet_ms, lame_duck_max_ms;
+	msec_t margin_ms;
+	msec_t start_deadline_ms; /* 0: none */
+	bool ready_while_draining;
+	bool fail_on_required_loss;
+	bool strict_exit;
+	const char *termination_log; /* NULL: the default place, if it can be written */
+};
+
+/* What did not fit and was cut; each is a warning at start. */
+enum budget_clip {
+	CLIP_MARGIN = 1,    /* margin was more than a quarter of G */
+	CLIP_STOP = 2,      /* the servers' stop times were scaled down */
+	CLIP_LAME_DUCK = 4, /* lameDuck.max (or .min) ends at STOP */
+	CLIP_PRE_STOP = 8   /* preStop takes the whole grace period */
+};
+
+struct budget {
+	mono_t t0;
+	mono_t lame_duck_min;             /* not earlier than this */
+	mono_t lame_duck_end;             /* at the latest */
+	mono_t stop;                      /* backends begin to stop */
+	mono_t end;                       /* we are gone */
+	mono_t backstop;                  /* we are gone, by force */
+	mono_t killed;                    /* the kubelet's SIGKILL */
+	msec_t stop_eof_ms, stop_term_ms; /* scaled caps for every server's own stop times */
+	unsigned clipped;
+};
+
+/* `longest_eof_ms` and `longest_term_ms`: of the server whose sum is the longest. */
+struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0);
+
+/* The plan as a timeline for people, as `sluice check` prints it: each phase, its start, its bound, what is left. */
+void budget_print(const struct budget *b, const struct lifecycle_conf *conf, struct buf *out);
+
+#endif

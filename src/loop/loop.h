@@ -1,0 +1,62 @@
+/*
+ * The event loop: the only folder that includes uv.h. It drives a struct sched (timers, posts, the time of the turn),
+ * watches descriptors, reads signals, and buries objects at the end of a turn.
+ *
+ * A turn: wait for events; read the clock once; callbacks of descriptors and signals; due timers; posts until there
+ * are none (bounded, the rest waits for the next turn); burials.
+ */
+#ifndef SLUICE_LOOP_LOOP_H
+#define SLUICE_LOOP_LOOP_H
+
+#include <signal.h>
+
+#include "base/err.h"
+#include "base/sched.h"
+
+struct loop;
+
+struct loop *loop_new(struct err *e);
+void loop_free(struct loop **l); /* in debug builds asserts that no watch is left, naming the first by file and line */
+
+/* Returns when loop_stop was called. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+struct sched *loop_sched(struct loop *l);
+
+static inline mono_t loop_now(struct loop *l)
+{
+	return loop_sched(l)->now;
+}
+
+/*
+ * Watching a descriptor. The watch owns the descriptor from watch_open to watch_close, and makes it non-blocking (so:
+ * never one that is shared with another process; see fd_is_shared in recipes of stdio fronts).
+ */
+enum { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_HANGUP = 4 };
+
+struct watch;
+
+struct watch *watch_open(struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg);
+
+/* What to wait for; does nothing, and costs nothing, when the mask is the same. 0: nothing for now. */
+void watch_set(struct watch *w, unsigned events);
+int watch_fd(const struct watch *w);
+
+/* No callback comes after it. Closes the descriptor. *w becomes NULL; closing NULL does nothing. */
+void watch_close(struct watch **w);
+
+/* The same, but the descriptor is handed back, still non-blocking. */
+int watch_release(struct watch **w);
+
+/*
+ * Signals, by signalfd: those in `set` must be blocked already (main's first statement) and stay so for ever. `got`
+ * hears the number and the sender's pid (0: from outside our pid namespace).
+ */
+bool loop_signals(
+        struct loop *l, const sigset_t *set, void (*got)(void *arg, int signo, int pid), void *arg, struct err *e);
+
+/* Frees by `bury(object)` at the end of this turn: for objects whose callbacks may still be on the stack. */
+void loop_bury(struct loop *l, void *object, void (*bury)(void *object));
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * An HTTP/1.1 server on a listening address: it accepts, reads requests strictly, hands each to a handler, writes the
+ * answers, and keeps every bound and deadline. It knows nothing of MCP.
+ *
+ * One request at a time per connection: what is pipelined behind it waits in the buffer. The handler may answer at once
+ * or later, whole (exchange_reply) or as a stream (exchange_stream, exchange_send, exchange_end). The exchange belongs
+ * to the server; the handler may use it until it has ended it or heard `gone`, and not a moment longer.
+ *
+ * Memory: an idle connection holds its struct and nothing else; buffers are given back when they are empty.
+ */
+#ifndef SLUICE_NET_HTTP_SERVER_H
+#define SLUICE_NET_HTTP_SERVER_H
+
+#include "base/log.h"
+#include "http/head.h"
+#include "loop/loop.h"
+
+struct http_server;   /* one listening address, its connections */
+struct http_exchange; /* one request and its answer */
+
+/* Durations in ms. Header and body times are totals from the first byte, not gaps (slowloris). */
+struct http_server_conf {
+	size_t max_header_bytes;   /* 431 beyond */
+	size_t max_body_bytes;     /* 413 beyond */
+	msec_t header_timeout_ms;  /* 408 if a head has begun, else the connection is closed */
+	msec_t body_timeout_ms;    /* 408 */
+	msec_t idle_timeout_ms;    /* between requests */
+	msec_t write_timeout_ms;   /* without a byte taken by a slow reader */
+	size_t max_connections;    /* shared by all listeners; beyond: 503 + Retry-After, close */
+	size_t max_buffered_bytes; /* of all connections together, in and out: 503 for new requests */
+};
+
+struct http_request {
+	const struct request_head *head;
+	struct span body; /* whole, decoded */
+	const char *peer; /* "127.0.0.1:53211", for logs */
+};
+
+struct http_header {
+	const char *name;
+	struct span value; /* not set: the header is left out */
+};
+
+struct http_handler {
+	/* The request's spans are valid during the call only. The exchange is the handler's from here on. */
+	void (*request)(void *arg, struct http_exchange *ex, const struct http_request *req);
+	/* May the body be read? Asked when the head is complete, before a 100-continue: 0, or a status to answer with.
+	 */
+	int (*head)(void *arg, const struct request_head *head);
+	void *arg;
+};
+
+/* "127.0.0.1:8080", "[::1]:0", ":8080" (all interfaces, both families). Port 0 picks one. */
+struct http_server *http_server_listen(struct loop *l, struct span address, const struct http_server_conf *conf,
+        const struct http_handler *handler, const struct logger *lg, struct err *e);
+const char *http_server_address(const struct http_server *s); /* as bound, with the port picked */
+
+/* The answer as a whole: Content-Length and Date are added, Connection when needed, the body may be empty. */
+void exchange_reply(
+        struct http_exchange *ex, int status, const struct http_header *headers, unsigned n, struct span body);
+
+/* The answer in parts (chunked for HTTP/1.1, ended by closing for HTTP/1.0). A part is sent within this turn. */
+void exchange_stream(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n);
+void exchange_send(struct http_exchange *ex, const struct span *parts, unsigned n);
+void exchange_end(struct http_exchange *ex);
+
+/* A whole answer from parts, for bodies that lie in pieces. */
+void exchange_reply_parts(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n,
+        const struct span *parts, unsigned part_count);
+
+/* The client left (reset, write error, write timeout; or its half of the connection is closed and the answer is a
+ * stream that may go on for ever, see exchange_forever): called once; the exchange is gone when it returns. */
+void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *arg);
+
+/* This answer is a stream without an end of its own (a GET stream): a client's FIN counts as leaving. */
+void exchange_forever(struct http_exchange *ex);
+
+/* Bytes of this answer that the client has not taken yet. */
+size_t exchange_waiting(const struct http_exchange *ex);
+
+/* From now on answers that are the last with nothing complete buffered behind them carry Connection: close. */
+void http_server_announce_close(struct http_server *s);
+
+/* The end, in order: closes idle connections, lets busy ones finish until the deadline with a lingering close, drains
+ * accept() to EAGAIN, closes the listening socket; then calls `done` (posted). */
+void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void *arg), void *arg);
+void http_server_free(struct http_server **s); /* closes what is left at once */
+
+struct http_server_stats {
+	size_t connections;          /* open now */
+	uint64_t accepted, requests; /* since the start */
+	uint64_t late_connections;   /* accepted after http_server_announce_close */
+	size_t buffered_bytes;
+	mono_t last_request; /* when a request head but a probe's was read last */
+};
+void http_server_stats(const struct http_server *s, struct http_server_stats *stats);
+
+#endif
