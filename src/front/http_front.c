@@ -1,0 +1,178 @@
+#include "front/http_front.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "front/respond.h"
+
+struct http_front {
+	struct loop *loop;
+	struct http_front_conf conf;
+	struct logger log;
+	struct probes probes;
+	struct endpoint_mcp mcp;
+	struct gateway *gw;
+	struct http_server *server, *admin; /* NULL: not listening */
+	struct guard_conf guard, admin_guard;
+	mono_t last_request;
+	unsigned closing; /* servers that are not closed yet */
+	void (*closed)(void *arg);
+	void *closed_arg;
+};
+
+struct http_front *http_front_new(struct loop *l, const struct http_front_conf *conf, struct gateway *gw,
+        struct lifecycle *lifecycle, const struct logger *lg)
+{
+	struct http_front *f = NEW(struct http_front);
+
+	*f = (struct http_front){
+		.loop = l,
+		.conf = *conf,
+		.log = *lg,
+		.gw = gw,
+		.probes = { .gw = gw, .lifecycle = lifecycle, .version = conf->version },
+		.mcp = { .gw = gw,
+		        .sched = loop_sched(l),
+		        .max_depth = conf->max_depth,
+		        .session_required = conf->session_required },
+		.guard = { .hosts = conf->allowed_hosts, .origins = conf->allowed_origins },
+		.last_request = loop_now(l),
+	};
+	return f;
+}
+
+void http_front_free(struct http_front **fp)
+{
+	struct http_front *f = *fp;
+
+	if (f == NULL)
+		return;
+	*fp = NULL;
+	http_server_free(&f->server);
+	http_server_free(&f->admin);
+	free(f);
+}
+
+/* "/base/mcp/server/github" without "/base"; SPAN_NONE for what is outside. */
+static struct span inside_base(const struct http_front *f, struct span path)
+{
+	struct span base = span_of(f->conf.base_path);
+
+	return span_starts(path, base) ? span_skip(path, base.n) : SPAN_NONE;
+}
+
+/* Which servers an MCP path shows. */
+static bool mcp_scope(const struct http_front *f, struct span path, int *scope)
+{
+	*scope = SCOPE_ALL;
+	if (span_eq(path, SPAN("/mcp")))
+		return true;
+	return span_starts(path, SPAN("/mcp/server/")) && gateway_scope(f->gw, span_skip(path, 12), scope);
+}
+
+static void on_request(void *arg, struct http_exchange *ex, const struct http_request *req)
+{
+	struct http_front *f = arg;
+	struct span path = req->head->path;
+	int scope;
+
+	if (probes_is_path(path))
+		probes_request(&f->probes, ex, req);
+	else if (mcp_scope(f, inside_base(f, path), &scope))
+		endpoint_mcp_request(&f->mcp, scope, ex, req);
+	else
+		respond(ex, req, 404, "text/plain", SPAN("not found\n"));
+}
+
+static int on_head(void *arg, const struct request_head *head)
+{
+	struct http_front *f = arg;
+
+	if (!probes_is_probe(head))
+		f->last_request = loop_now(f->loop);
+	return probes_is_path(head->path) ? 0 : guard_check(&f->guard, head);
+}
+
+static void on_admin_request(void *arg, struct http_exchange *ex, const struct http_request *req)
+{
+	struct http_front *f = arg;
+
+	if (probes_is_path(req->head->path))
+		probes_request(&f->probes, ex, req);
+	else if (admin_is_path(req->head->path))
+		admin_request(&f->probes, ex, req);
+	else
+		respond(ex, req, 404, "text/plain", SPAN("not found\n"));
+}
+
+static int on_admin_head(void *arg, const struct request_head *head)
+{
+	struct http_front *f = arg;
+
+	return probes_is_path(head->path) ? 0 : guard_check(&f->admin_guard, head);
+}
+
+bool http_front_listen(struct http_front *f, struct span address, struct err *e)
+{
+	const struct http_handler handler = { .request = on_request, .head = on_head, .arg = f };
+
+	f->guard.loopback = guard_is_loopback(address);
+	f->server = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
+	if (f->server == NULL)
+		return false;
+	log_info(&f->log, "listening", "serving MCP over HTTP", F_STR("address", http_server_address(f->server)));
+	return true;
+}
+
+bool http_front_listen_admin(struct http_front *f, struct span address, struct err *e)
+{
+	const struct http_handler handler = { .request = on_admin_request, .head = on_admin_head, .arg = f };
+
+	f->admin_guard.loopback = guard_is_loopback(address);
+	f->admin = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
+	if (f->admin == NULL)
+		return false;
+	log_info(&f->log, "admin_listening", "serving probes, metrics and status",
+	        F_STR("address", http_server_address(f->admin)));
+	return true;
+}
+
+void http_front_announce(struct http_front *f, bool on)
+{
+	if (f->server != NULL)
+		http_server_announce_close(f->server, on);
+}
+
+mono_t http_front_last_request(const struct http_front *f)
+{
+	return f->last_request;
+}
+
+static void on_server_closed(void *arg)
+{
+	struct http_front *f = arg;
+
+	if (--f->closing == 0)
+		f->closed(f->closed_arg);
+}
+
+void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *arg), void *arg)
+{
+	struct http_server *const servers[] = { f->server, f->admin };
+
+	f->closed = done;
+	f->closed_arg = arg;
+	f->closing = (f->server != NULL) + (f->admin != NULL);
+	for (size_t i = 0; i < 2; i++)
+		if (servers[i] != NULL)
+			http_server_close(servers[i], deadline, on_server_closed, f);
+}
+
+uint64_t http_front_late_connections(const struct http_front *f)
+{
+	struct http_server_stats stats = { 0 };
+
+	if (f->server != NULL)
+		http_server_stats(f->server, &stats);
+	return stats.late_connections;
+}

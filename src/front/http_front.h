@@ -1,0 +1,38 @@
+/*
+ * The HTTP front: the main port and the admin port, and which endpoint answers which path. It owns the two servers.
+ */
+#ifndef SLUICE_FRONT_HTTP_FRONT_H
+#define SLUICE_FRONT_HTTP_FRONT_H
+
+#include "front/admin.h"
+#include "front/endpoint_mcp.h"
+#include "front/guard.h"
+
+struct http_front;
+
+struct http_front_conf {
+	struct http_server_conf server;
+	const char *const *allowed_hosts, *const *allowed_origins; /* NULL: not said, see guard.h */
+	const char *base_path;
+	bool session_required;
+	unsigned max_depth;
+	const char *version;
+};
+
+struct http_front *http_front_new(struct loop *l, const struct http_front_conf *conf, struct gateway *gw,
+        struct lifecycle *lifecycle, const struct logger *lg);
+void http_front_free(struct http_front **f);
+
+/* Each at most once. */
+bool http_front_listen(struct http_front *f, struct span address, struct err *e);
+bool http_front_listen_admin(struct http_front *f, struct span address, struct err *e);
+
+void http_front_announce(struct http_front *f, bool on);
+mono_t http_front_last_request(const struct http_front *f); /* but for probes */
+
+/* Closes all in good order, then calls `done` once. */
+void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *arg), void *arg);
+
+uint64_t http_front_late_connections(const struct http_front *f);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * The ledger: a call's making, its steps through the table of call_life.h, and its one end.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "gateway/gateway_private.h"
+
+static struct call *call_of(struct backend_call *at)
+{
+	return list_entry(&at->node, struct call, at.node);
+}
+
+static void on_progress(struct backend_call *at, const struct message *m);
+static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m);
+
+static const struct backend_sink sink = { .progress = on_progress, .ended = on_backend_end };
+
+struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct reply_port *port, void *arg)
+{
+	struct call *c = mem_zalloc(sizeof(*c) + m->id.n + m->progress_token.n + m->cursor.n);
+	struct span *const kept[] = { &c->id, &c->token, &c->cursor };
+	const struct span given[] = { m->id, m->progress_token, m->cursor };
+	char *to = c->bytes;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (!span_is_set(given[i]))
+			continue;
+		memcpy(to, given[i].p, given[i].n);
+		*kept[i] = (struct span){ to, given[i].n };
+		to += given[i].n;
+	}
+	c->gw = gw;
+	c->at.sink = &sink;
+	c->method = m->method_id;
+	c->scope = scope;
+	c->port = port;
+	c->arg = arg;
+	c->session = session;
+	list_append(&gw->calls, &c->in_gateway);
+	if (session != NULL) {
+		list_append(&session->calls, &c->in_session);
+		session->call_count++;
+	}
+	gw->in_flight++;
+	gw->counts.accepted++;
+	return c;
+}
+
+static void call_free(struct call *c)
+{
+	timer_stop(c->gw->sched, &c->timeout);
+	post_cancel(&c->post);
+	list_unlink(&c->in_gateway);
+	list_unlink(&c->in_session);
+	list_unlink(&c->in_slot);
+	list_unlink(&c->in_held);
+	if (c->session != NULL)
+		c->session->call_count--;
+	buf_free(&c->answer);
+	free(c->kept_text);
+	free(c->candidates);
+	free(c);
+}
+
+static void count_end(struct gateway *gw, const struct call *c)
+{
+	gw->counts.ended[c->why]++;
+	if (c->outcome == OUTCOME_NOT_SENT)
+		gw->counts.not_sent++;
+	else if (c->outcome == OUTCOME_UNKNOWN)
+		gw->counts.unknown++;
+}
+
+/* The error of a call that has no answer, in the gateway's scratch. */
+static struct span end_text(struct call *c)
+{
+	struct buf *out = &c->gw->scratch;
+
+	buf_reset(out);
+	rpc_put_end(out, c->id,
+	        &(struct rpc_end){ .why = c->why,
+	                .outcome = c->outcome,
+	                .backend = c->slot != NULL ? span_of(c->slot->conf->name) : SPAN_NONE,
+	                .safe_to_repeat = c->safe_to_repeat });
+	return buf_span(out);
+}
+
+static struct pieces last_word(struct call *c, const struct message *answer)
+{
+	if (answer != NULL)
+		return pieces_splice(answer->text, &(struct splice){ .out = answer->id, .in = c->id }, 1);
+	return pieces_of(buf_size(&c->answer) > 0 ? buf_span(&c->answer) : end_text(c));
+}
+
+/* The end. Whatever the port does in `ended`, it finds the call out of the ledger. */
+static void finish(struct call *c, const struct message *answer)
+{
+	struct gateway *gw = c->gw;
+
+	count_end(gw, c);
+	gw->in_flight--;
+	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
+	        F_STR("why", end_reason_name(c->why)));
+	list_unlink(&c->in_gateway);
+	if (c->port != NULL) {
+		struct pieces json = last_word(c, answer);
+		c->port->ended(c->arg, c->why, &json);
+	}
+	call_free(c);
+	if (gw->in_flight == 0)
+		gateway_changed(gw);
+}
+
+static void on_posted(void *arg)
+{
+	call_step(arg, CALL_EV_POSTED);
+}
+
+static void take_back(struct call *c)
+{
+	struct span reason = span_of(end_reason_sentence(c->why));
+
+	c->outcome = c->slot->backend->ops->cancel(c->slot->backend, &c->at, reason);
+	list_unlink(&c->in_slot);
+}
+
+static void step_with(struct call *c, enum call_event event, const struct message *answer)
+{
+	struct call_step step = call_next(c->state, event);
+
+	c->state = step.next;
+	if (step.next == CALL_ENDING || step.next == CALL_ENDED) {
+		timer_stop(c->gw->sched, &c->timeout);
+		list_unlink(&c->in_held);
+	}
+	if (step.actions & CALL_DO_TAKE_BACK)
+		take_back(c);
+	if (step.actions & CALL_DO_FORGET_PORT)
+		c->port = NULL;
+	if (step.actions & CALL_DO_POST_END)
+		post_set(c->gw->sched, &c->post, on_posted, c);
+	if (step.actions & CALL_DO_END)
+		finish(c, answer);
+}
+
+void call_step(struct call *c, enum call_event event)
+{
+	step_with(c, event, NULL);
+}
+
+void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome)
+{
+	if (c->state != CALL_ENDING) {
+		c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
+		c->outcome = outcome;
+	}
+	call_step(c, event);
+}
+
+void call_answer(struct call *c, struct span result)
+{
+	rpc_put_result(&c->answer, c->id, result);
+	call_end_with(c, CALL_EV_ANSWER, END_RESULT, OUTCOME_KNOWN);
+}
+
+void call_fail(struct call *c, int code, struct span sentence)
+{
+	rpc_put_error(&c->answer, c->id, code, sentence);
+	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
+}
+
+static void on_timeout(void *arg)
+{
+	call_end_with(arg, CALL_EV_TIMEOUT, END_BACKEND_TIMEOUT, OUTCOME_UNKNOWN);
+}
+
+/* requestTimeout from now, but never beyond maxRequestTimeout from the start. */
+static void arm_timeout(struct call *c)
+{
+	struct sched *s = c->gw->sched;
+	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
+
+	timer_set(s, &c->timeout, at, on_timeout, c);
+}
+
+void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name)
+{
+	struct gateway *gw = c->gw;
+
+	if (c->slot == NULL)
+		c->deadline = mono_add(gw->sched->now, slot->conf->max_request_timeout_ms);
+	c->slot = slot;
+	list_append(&slot->calls, &c->in_slot);
+	call_step(c, CALL_EV_SEND);
+	arm_timeout(c);
+	slot->backend->ops->submit(slot->backend, &c->at, m, name);
+}
+
+static void on_progress(struct backend_call *at, const struct message *m)
+{
+	struct call *c = call_of(at);
+
+	arm_timeout(c);
+	if (c->port == NULL || !span_is_set(c->token)) {
+		c->gw->counts.dropped_messages++;
+		return;
+	}
+	struct pieces json = pieces_splice(m->text, &(struct splice){ .out = m->token, .in = c->token }, 1);
+	c->port->message(c->arg, &json);
+}
+
+/* A server that does not know the resource: somebody else may (MCP: -32002, and -32602 from newer servers). */
+static bool is_not_found(const struct message *answer)
+{
+	int64_t code;
+
+	return answer->kind == MESSAGE_ERROR && json_to_i64(json_member(answer->error, "code"), &code) &&
+	       (code == RPC_NOT_FOUND || code == RPC_INVALID_PARAMS);
+}
+
+static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m)
+{
+	struct call *c = call_of(at);
+
+	list_unlink(&c->in_slot);
+	if (m != NULL && c->candidates != NULL && is_not_found(m) && route_next_candidate(c))
+		return;
+	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
+	c->outcome = outcome;
+	step_with(c, CALL_EV_BACKEND_END, m);
+}
+
+void gateway_client_gone(struct call *c)
+{
+	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_KNOWN);
+}
+
+const char *call_method(const struct call *c)
+{
+	return method_name(c->method).p;
+}

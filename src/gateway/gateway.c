@@ -1,0 +1,396 @@
+#include "gateway/gateway.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "gateway/gateway_private.h"
+#include "json/write.h"
+
+#define INSTRUCTIONS_MAX 65536
+#define REQUIRED_LOSS_MS 30000
+
+struct gateway *gateway_new(
+        const struct gateway_conf *conf, struct sched *sched, struct sessions *sessions, const struct logger *lg)
+{
+	struct gateway *gw = NEW(struct gateway);
+	struct catalog_server *servers = mem_zalloc(conf->server_count * sizeof(*servers));
+
+	gw->conf = *conf;
+	gw->sched = sched;
+	gw->sessions = sessions;
+	gw->log = *lg;
+	gw->level = LEVEL_COUNT;
+	list_init(&gw->calls);
+	list_init(&gw->held);
+	gw->slots = mem_zalloc(conf->server_count * sizeof(*gw->slots));
+	for (size_t i = 0; i < conf->server_count; i++) {
+		const struct backend_conf *b = &conf->servers[i];
+		struct slot *slot = &gw->slots[i];
+		*slot = (struct slot){ .gw = gw, .index = i, .conf = b, .wait_until = MONO_NEVER };
+		list_init(&slot->calls);
+		servers[i] = (struct catalog_server){ b->name, b->include, b->exclude };
+	}
+	gw->catalog = catalog_new(servers, conf->server_count, conf->prefixed, conf->page_items);
+	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
+		gw->changed[kind].servers = mem_zalloc(conf->server_count);
+	free(servers);
+	return gw;
+}
+
+void gateway_free(struct gateway **gwp)
+{
+	struct gateway *gw = *gwp;
+
+	if (gw == NULL)
+		return;
+	*gwp = NULL;
+	assert(gw->in_flight == 0);
+	timer_stop(gw->sched, &gw->held_timer);
+	timer_stop(gw->sched, &gw->changed_timer);
+	timer_stop(gw->sched, &gw->loss_timer);
+	post_cancel(&gw->watch_post);
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		if (gw->slots[i].backend != NULL)
+			gw->slots[i].backend->ops->free(gw->slots[i].backend);
+	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
+		free(gw->changed[kind].servers);
+	catalog_free(&gw->catalog);
+	sessions_free(&gw->sessions);
+	buf_free(&gw->scratch);
+	free(gw->slots);
+	free(gw);
+}
+
+void *gateway_backend_arg(struct gateway *gw, size_t i)
+{
+	return &gw->slots[i];
+}
+
+void gateway_attach(struct gateway *gw, size_t i, struct backend *b)
+{
+	gw->slots[i].backend = b;
+}
+
+void gateway_start(struct gateway *gw)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++) {
+		struct slot *slot = &gw->slots[i];
+		if (slot->conf->startup == STARTUP_LAZY)
+			continue;
+		slot->wait_until = mono_add(gw->sched->now, FIRST_TRY_WAIT_MS);
+		slot->backend->ops->start(slot->backend);
+	}
+	gateway_changed(gw);
+}
+
+bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++) {
+		if (!span_eq(server, span_of(gw->conf.servers[i].name)))
+			continue;
+		*scope = (int)i;
+		return true;
+	}
+	return false;
+}
+
+/* What a server offers; one that has not said so yet may offer everything. */
+static void merge_hello(struct backend_hello *all, const struct slot *slot)
+{
+	all->tools |= !slot->greeted || slot->hello.tools;
+	all->resources |= !slot->greeted || slot->hello.resources;
+	all->prompts |= !slot->greeted || slot->hello.prompts;
+	all->completions |= !slot->greeted || slot->hello.completions;
+	all->logging |= !slot->greeted || slot->hello.logging;
+}
+
+static void put_capability(struct json_writer *w, const char *name, bool offered, bool has_list)
+{
+	if (!offered)
+		return;
+	json_key(w, name);
+	json_open(w, '{');
+	if (has_list)
+		json_member_bool(w, "listChanged", true);
+	json_close(w, '}');
+}
+
+static void put_capabilities(struct gateway *gw, int scope, struct json_writer *w)
+{
+	struct backend_hello all = { 0 };
+
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		if (scope == SCOPE_ALL || (size_t)scope == i)
+			merge_hello(&all, &gw->slots[i]);
+	json_key(w, "capabilities");
+	json_open(w, '{');
+	put_capability(w, "tools", all.tools, true);
+	put_capability(w, "resources", all.resources, true);
+	put_capability(w, "prompts", all.prompts, true);
+	put_capability(w, "completions", all.completions, false);
+	put_capability(w, "logging", all.logging, false);
+	json_close(w, '}');
+}
+
+/* Each server's own instructions under its name, or the one server's as they are. */
+static void put_instructions(struct gateway *gw, int scope, struct json_writer *w)
+{
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < gw->conf.server_count; i++) {
+		struct slot *slot = &gw->slots[i];
+		bool shown = scope == SCOPE_ALL || (size_t)scope == i;
+		if (!shown || !slot->greeted || json_type_of(slot->hello.instructions) != JSON_STRING)
+			continue;
+		if (buf_size(&text) + slot->hello.instructions.n > INSTRUCTIONS_MAX)
+			break;
+		if (scope == SCOPE_ALL && gw->conf.prefixed)
+			buf_printf(&text, "%s# %s\n\n", buf_size(&text) > 0 ? "\n\n" : "", slot->conf->name);
+		char *room = buf_reserve(&text, slot->hello.instructions.n);
+		struct span decoded = json_decode(slot->hello.instructions, room);
+		memmove(room, decoded.p, decoded.n);
+		buf_added(&text, decoded.n);
+	}
+	if (buf_size(&text) > 0)
+		json_member_text(w, "instructions", buf_span(&text));
+	buf_free(&text);
+}
+
+/* What the client said of itself, as far as we use it. False: the message is not a valid initialize. */
+static bool read_client(const struct message *m, struct session_info *info)
+{
+	char date[32];
+
+	if (json_type_of(m->protocol_version) != JSON_STRING)
+		return false;
+	struct span wanted = m->protocol_version.n <= sizeof(date) ? json_decode(m->protocol_version, date) : SPAN("");
+	*info = (struct session_info){ .revision = revision_negotiate(wanted) };
+	if (json_type_of(m->capabilities) == JSON_OBJECT) {
+		struct span elicitation = json_member(m->capabilities, "elicitation");
+		info->capabilities |= span_is_set(json_member(m->capabilities, "sampling")) ? CLIENT_SAMPLING : 0;
+		info->capabilities |= span_is_set(json_member(m->capabilities, "roots")) ? CLIENT_ROOTS : 0;
+		info->capabilities |= span_is_set(elicitation) ? CLIENT_ELICITATION : 0;
+		if (json_type_of(elicitation) == JSON_OBJECT && span_is_set(json_member(elicitation, "url")))
+			info->capabilities |= CLIENT_ELICITATION_URL;
+	}
+	if (json_type_of(m->client_info) == JSON_OBJECT) {
+		session_set_text(info->client_name, json_member(m->client_info, "name"));
+		session_set_text(info->client_version, json_member(m->client_info, "version"));
+	}
+	return true;
+}
+
+static void put_initialize_result(
+        struct gateway *gw, int scope, enum revision revision, struct span id, struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+
+	json_open(&w, '{');
+	json_member_text(&w, "jsonrpc", SPAN("2.0"));
+	json_member_raw(&w, "id", id);
+	json_key(&w, "result");
+	json_open(&w, '{');
+	json_member_text(&w, "protocolVersion", revision_name(revision));
+	put_capabilities(gw, scope, &w);
+	json_key(&w, "serverInfo");
+	json_open(&w, '{');
+	json_member_text(&w, "name", SPAN("sluice"));
+	json_member_text(&w, "version", span_of(gw->conf.version));
+	json_close(&w, '}');
+	put_instructions(gw, scope, &w);
+	json_close(&w, '}');
+	json_close(&w, '}');
+}
+
+struct session *gateway_initialize(struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out)
+{
+	struct session_info info;
+	struct session *s;
+
+	if (gw->refusing) {
+		gw->counts.refused++;
+		rpc_put_end(out, m->id, &(struct rpc_end){ .why = END_DRAINING, .outcome = OUTCOME_NOT_SENT });
+		return NULL;
+	}
+	gw->counts.accepted++;
+	if (!read_client(m, &info)) {
+		gw->counts.ended[END_REFUSED]++;
+		rpc_put_error(out, m->id, RPC_INVALID_PARAMS, SPAN("params.protocolVersion must be a string"));
+		return NULL;
+	}
+	s = local ? session_create_local(gw->sessions, &info) : session_create(gw->sessions, &info, clock_wall_ms());
+	if (s == NULL) {
+		gw->counts.ended[END_OVERLOADED]++;
+		rpc_put_end(out, m->id, &(struct rpc_end){ .why = END_OVERLOADED, .outcome = OUTCOME_NOT_SENT });
+		return NULL;
+	}
+	gw->counts.ended[END_RESULT]++;
+	put_initialize_result(gw, scope, info.revision, m->id, out);
+	log_debug(&gw->log, "session_opened", "a client opened a session", F_STR("client", info.client_name),
+	        F_STR("client_version", info.client_version), F_SPAN("revision", revision_name(info.revision)));
+	return s;
+}
+
+struct session *gateway_session(struct gateway *gw, struct span token)
+{
+	return session_find(gw->sessions, token, clock_wall_ms());
+}
+
+static bool is_full(const struct gateway *gw, const struct session *s)
+{
+	return gw->in_flight >= gw->conf.max_in_flight ||
+	       (s != NULL && s->call_count >= gw->conf.max_in_flight_per_session);
+}
+
+struct call *gateway_submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct reply_port *port, void *arg, const struct refusal *refusal)
+{
+	if (gw->refusing || is_full(gw, session)) {
+		gw->counts.refused++;
+		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
+		rpc_put_end(
+		        refusal->json, m->id, &(struct rpc_end){ .why = *refusal->why, .outcome = OUTCOME_NOT_SENT });
+		return NULL;
+	}
+	struct call *c = call_new(gw, session, scope, m, port, arg);
+	serve_request(c, m);
+	return c;
+}
+
+/* MCP 2025-11-25, Cancellation: unknown and finished ids are ignored. */
+static void cancel_by_id(struct session *s, struct span id)
+{
+	list_each (node, &s->calls) {
+		struct call *c = list_entry(node, struct call, in_session);
+		if (!span_eq(c->id, id))
+			continue;
+		call_end_with(c, CALL_EV_CANCEL, END_CANCELLED, OUTCOME_NOT_SENT);
+		return;
+	}
+}
+
+void gateway_notify(struct gateway *gw, struct session *session, const struct message *m)
+{
+	(void)gw;
+	if (session != NULL && m->method_id == METHOD_CANCELLED && span_is_set(m->request_id))
+		cancel_by_id(session, m->request_id);
+}
+
+static bool is_up(const struct slot *slot)
+{
+	return slot->state == BACKEND_READY || slot->state == BACKEND_IDLE;
+}
+
+static bool is_lost(const struct gateway *gw, const struct slot *slot)
+{
+	return slot->conf->startup == STARTUP_REQUIRED && slot->was_up && !is_up(slot) &&
+	       mono_diff(gw->sched->now, slot->down_since) >= REQUIRED_LOSS_MS;
+}
+
+void gateway_state(const struct gateway *gw, struct gateway_state *state)
+{
+	*state = (struct gateway_state){
+		.required_up = true,
+		.tried = true,
+		.backends_stopped = true,
+		.in_flight = gw->in_flight,
+		.sessions = (unsigned)sessions_count(gw->sessions),
+		.configured = (unsigned)gw->conf.server_count,
+	};
+	for (size_t i = 0; i < gw->conf.server_count; i++) {
+		const struct slot *slot = &gw->slots[i];
+		bool waits = slot->conf->startup != STARTUP_LAZY && !slot->tried &&
+		             !mono_past(slot->wait_until, gw->sched->now);
+		state->required_up &= slot->conf->startup != STARTUP_REQUIRED || is_up(slot);
+		state->tried &= !waits;
+		state->lost_required |= gw->conf.fail_on_required_loss && is_lost(gw, slot);
+		state->backends_stopped &= slot->state == BACKEND_STOPPED;
+		state->connected += is_up(slot);
+	}
+}
+
+bool gateway_is_degraded(const struct gateway *gw)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++) {
+		const struct slot *slot = &gw->slots[i];
+		if (slot->tried && !is_up(slot) && slot->conf->startup != STARTUP_LAZY)
+			return true;
+	}
+	return false;
+}
+
+void gateway_missing(const struct gateway *gw, struct buf *out)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++) {
+		const struct slot *slot = &gw->slots[i];
+		bool awaited = slot->conf->startup == STARTUP_REQUIRED ||
+		               (slot->conf->startup == STARTUP_EAGER && !slot->tried);
+		if (is_up(slot) || !awaited)
+			continue;
+		buf_printf(out, "%s: %s%s%s\n", slot->conf->name, backend_state_name(slot->state),
+		        slot->why[0] != '\0' ? ": " : "", slot->why);
+	}
+}
+
+static void on_watch(void *arg)
+{
+	struct gateway *gw = arg;
+
+	gw->watch_changed(gw->watch_arg);
+}
+
+void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg)
+{
+	gw->watch_changed = changed;
+	gw->watch_arg = arg;
+}
+
+void gateway_changed(struct gateway *gw)
+{
+	if (gw->watch_changed != NULL)
+		post_set(gw->sched, &gw->watch_post, on_watch, gw);
+}
+
+void gateway_refuse_new(struct gateway *gw)
+{
+	gw->refusing = true;
+}
+
+void gateway_cut_calls(struct gateway *gw)
+{
+	list_each (node, &gw->calls)
+		call_end_with(list_entry(node, struct call, in_gateway), CALL_EV_CUT, END_DRAINING, OUTCOME_NOT_SENT);
+}
+
+void gateway_cut_orphans(struct gateway *gw)
+{
+	list_each (node, &gw->calls) {
+		struct call *c = list_entry(node, struct call, in_gateway);
+		if (c->state == CALL_DETACHED)
+			call_end_with(c, CALL_EV_CUT, END_CLIENT_GONE, OUTCOME_NOT_SENT);
+	}
+}
+
+void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		gw->slots[i].backend->ops->stop(gw->slots[i].backend, how);
+	gateway_changed(gw);
+}
+
+const struct ledger_counts *gateway_counts(const struct gateway *gw)
+{
+	return &gw->counts;
+}
+
+struct catalog *gateway_catalog(struct gateway *gw)
+{
+	return gw->catalog;
+}
+
+struct backend *gateway_backend(const struct gateway *gw, size_t i)
+{
+	return gw->slots[i].backend;
+}

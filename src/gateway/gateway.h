@@ -1,0 +1,152 @@
+/*
+ * The gateway: the one entrance for everything that clients ask, and the owner of every call. It routes requests to
+ * backends, keeps the ledger in which each accepted call ends exactly once, answers by itself what needs no backend
+ * (initialize, ping, lists, log levels), and carries news from the backends to the sessions.
+ *
+ * It does no I/O and has no clock: time and timers come from a struct sched, backends through backend.h, clients are
+ * ports. So the simulator runs it as it is.
+ *
+ * Who owns what: the gateway owns calls and sessions; a front owns its ports and pushes and hears `ended` (or `end`)
+ * exactly once for each, after which the gateway has forgotten it.
+ */
+#ifndef SLUICE_GATEWAY_GATEWAY_H
+#define SLUICE_GATEWAY_GATEWAY_H
+
+#include "backend/backend.h"
+#include "base/log.h"
+#include "base/sched.h"
+#include "gateway/catalog.h"
+#include "gateway/session.h"
+
+struct gateway;
+struct call;
+
+/* How long a list waits for servers that have not been tried yet, and readiness for the eager ones (interface.md, 2).
+ */
+#define FIRST_TRY_WAIT_MS 5000
+
+struct gateway_conf {
+	const struct backend_conf *servers; /* in config order; outlives the gateway */
+	size_t server_count;
+	bool prefixed; /* names as server__name */
+	size_t page_items;
+	size_t max_in_flight, max_in_flight_per_session;
+	const char *version;        /* ours, for serverInfo */
+	bool fail_on_required_loss; /* readiness fails after 30 s without a required server */
+};
+
+/* `sessions` is taken over. */
+struct gateway *gateway_new(
+        const struct gateway_conf *conf, struct sched *sched, struct sessions *sessions, const struct logger *lg);
+void gateway_free(struct gateway **gw); /* after all backends are STOPPED and no call is in flight */
+
+/* What backend `i` is to be made with, and then the backend itself, which is taken over. */
+extern const struct backend_events gateway_backend_events;
+void *gateway_backend_arg(struct gateway *gw, size_t i);
+void gateway_attach(struct gateway *gw, size_t i, struct backend *b);
+
+/* Starts what is not lazy. */
+void gateway_start(struct gateway *gw);
+
+/*
+ * Where the answer of one call goes. JSON is valid during the upcall only. `message`: a notification that belongs to
+ * the call. `ended`: the last word, exactly once; `json` is the answer or the error that the client gets (whether it
+ * wants one after its own cancel is the front's to know).
+ */
+struct reply_port {
+	void (*message)(void *arg, const struct pieces *json);
+	void (*ended)(void *arg, enum end_reason why, const struct pieces *json);
+};
+
+/* An open stream of a session for what belongs to no call: a GET stream, or the stdio front. Embedded in the front's.
+ */
+struct push_port {
+	void (*message)(void *arg, const struct pieces *json);
+	void (*end)(void *arg);
+};
+
+struct push {
+	struct list node; /* in the session */
+	int scope;
+	const struct push_port *port;
+	void *arg;
+};
+
+/* Which servers a path or front shows: SCOPE_ALL, or one by name. False: no such server. */
+bool gateway_scope(const struct gateway *gw, struct span server, int *scope);
+
+/*
+ * initialize: appends the answer (a result, or an error when NULL is returned) to `out`. `local`: the front is one
+ * client and needs no token.
+ */
+struct session *gateway_initialize(struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out);
+
+/* The session of a token; NULL: unknown, expired or ended. */
+struct session *gateway_session(struct gateway *gw, struct span token);
+void gateway_session_end(struct gateway *gw, struct session **session);
+
+/* Why a request was not accepted: nothing was started for it, no upcall follows. */
+struct refusal {
+	enum end_reason *why; /* becomes END_DRAINING or END_OVERLOADED */
+	struct buf *json;     /* the error is appended here */
+};
+
+/*
+ * Takes a request (not initialize). `session` may be NULL where sessions are not required. The message's text is copied
+ * as far as it is needed. NULL: refused.
+ */
+struct call *gateway_submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct reply_port *port, void *arg, const struct refusal *refusal);
+
+/* A client's notification. */
+void gateway_notify(struct gateway *gw, struct session *session, const struct message *m);
+
+/* The client of this call is gone: `ended` will not be called. Legacy revisions: the backend finishes its work. */
+void gateway_client_gone(struct call *call);
+
+void gateway_push_open(struct gateway *gw, struct session *session, struct push *push);
+void gateway_push_close(struct push *push); /* the front's own doing: `end` is not called */
+
+/* For the lifecycle. */
+
+struct gateway_state {
+	bool required_up;   /* every required server is up */
+	bool tried;         /* every eager one was tried, or had its time */
+	bool lost_required; /* one was up and has been down for 30 s, if configured to matter */
+	bool backends_stopped;
+	unsigned in_flight;
+	unsigned sessions, connected, configured;
+};
+void gateway_state(const struct gateway *gw, struct gateway_state *state);
+
+/* A server that is not lazy has been tried and is not up. */
+bool gateway_is_degraded(const struct gateway *gw);
+
+/* Called (posted) whenever gateway_state may have changed. */
+void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg);
+void gateway_changed(struct gateway *gw); /* posts it */
+
+void gateway_refuse_new(struct gateway *gw);
+void gateway_cut_calls(struct gateway *gw);   /* calls in flight end with END_DRAINING, now */
+void gateway_cut_orphans(struct gateway *gw); /* calls that no client waits for are cancelled */
+void gateway_end_pushes(struct gateway *gw);
+void gateway_stop_backends(struct gateway *gw, enum backend_stop how);
+
+/* Who is missing for readiness, and why: appends lines "github: starting: ..." */
+void gateway_missing(const struct gateway *gw, struct buf *out);
+
+/* What happened since the start. */
+struct ledger_counts {
+	uint64_t accepted;
+	uint64_t ended[END_REASON_COUNT];
+	uint64_t not_sent, unknown; /* by outcome */
+	uint64_t refused;           /* not accepted: draining, overloaded */
+	uint64_t dropped_messages;  /* log and progress messages that nobody could be given */
+};
+const struct ledger_counts *gateway_counts(const struct gateway *gw);
+
+struct catalog *gateway_catalog(struct gateway *gw);
+struct backend *gateway_backend(const struct gateway *gw, size_t i);
+const char *call_method(const struct call *call);
+
+#endif

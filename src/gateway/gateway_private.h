@@ -1,0 +1,102 @@
+/*
+ * What the sources of the gateway share: gateway.c (construction, the entrance), call.c (the ledger), routing.c (which
+ * server serves a request), news.c (what comes up from the servers), sessions and lists.
+ */
+#ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
+#define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
+
+#include "gateway/call_life.h"
+#include "gateway/gateway.h"
+
+/* A configured server and what we know of it. */
+struct slot {
+	struct gateway *gw;
+	size_t index;
+	const struct backend_conf *conf;
+	struct backend *backend;
+	enum backend_state state;
+	struct backend_hello hello;
+	bool greeted; /* hello is filled */
+	bool tried;   /* it came to READY or BACKOFF once */
+	bool was_up;
+	unsigned failures; /* starts that failed in a row */
+	mono_t wait_until; /* lists wait for its first try until then; MONO_NEVER: not wanted yet */
+	mono_t down_since;
+	char why[160];     /* it is not up */
+	struct list calls; /* at this backend, oldest first */
+};
+
+struct gateway {
+	struct gateway_conf conf;
+	struct sched *sched;
+	struct logger log;
+	struct slot *slots;
+	struct sessions *sessions;
+	struct catalog *catalog;
+	struct list calls;  /* all that have not ended */
+	unsigned in_flight; /* their number */
+	struct list held;   /* those in state HELD */
+	struct timer held_timer;
+	struct ledger_counts counts;
+	struct {
+		bool merged;   /* the list of all servers */
+		bool *servers; /* the list of each one */
+	} changed[LIST_KINDS]; /* news that wait for the debounce */
+	struct timer changed_timer;
+	struct timer loss_timer;
+	bool refusing;
+	enum message_level level; /* the most verbose that any session wants; LEVEL_COUNT: nobody asked */
+	struct buf scratch;       /* for answers that live as long as an upcall */
+	struct post watch_post;
+	void (*watch_changed)(void *arg);
+	void *watch_arg;
+};
+
+struct call {
+	struct backend_call at;
+	struct gateway *gw;
+	struct session *session; /* NULL without one */
+	struct slot *slot;       /* NULL: not at a backend */
+	struct list in_gateway, in_session, in_slot, in_held;
+	enum call_state state;
+	enum method method;
+	int scope;
+	const struct reply_port *port; /* NULL: nobody waits */
+	void *arg;
+	mono_t deadline; /* maxRequestTimeout */
+	struct timer timeout;
+	struct post post;
+	enum end_reason why; /* set with the end */
+	enum outcome outcome;
+	bool safe_to_repeat;
+	struct buf answer; /* the gateway's own result or error, complete */
+	/* a resource that several servers may have: the text, and those not asked yet */
+	char *kept_text;
+	size_t kept_size;
+	size_t *candidates;
+	size_t candidate_count, candidate_next;
+	struct span id, token, cursor; /* the client's, raw JSON, in `bytes` */
+	char bytes[];
+};
+
+/* call.c */
+struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct reply_port *port, void *arg);
+void call_step(struct call *c, enum call_event event);
+void call_answer(struct call *c, struct span result);           /* a result of our own */
+void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
+void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
+void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
+
+/* routing.c: one function per kind of request */
+void serve_request(struct call *c, const struct message *m);
+bool route_next_candidate(struct call *c); /* hands a resources/read to the next server; false: there is none */
+
+/* lists.c */
+void serve_list(struct call *c, const struct message *m);
+void lists_recheck(struct gateway *gw); /* a server was tried: answer those held for it */
+
+/* news.c */
+void news_level(struct gateway *gw); /* tells the servers the level that the sessions want */
+
+#endif

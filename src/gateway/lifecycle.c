@@ -1,0 +1,303 @@
+#include "gateway/lifecycle.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define HURRY_MS 1000 /* what calls in flight get after a second signal */
+
+struct lifecycle {
+	struct lifecycle_conf conf;
+	struct gateway *gw;
+	struct sched *sched;
+	const struct lifecycle_ops *ops;
+	void *arg;
+	struct logger log;
+	enum phase phase;
+	bool started;
+	const char *reason; /* NULL: nobody asked us to stop */
+	struct budget budget;
+	msec_t longest_eof_ms, longest_term_ms;
+	mono_t lame_duck_since;
+	struct ledger_counts at_signal;
+	bool forced;
+	struct timer first_try, lame_duck, stop, end, hurry;
+};
+
+static void step(struct lifecycle *l, enum phase_event event);
+
+struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, struct gateway *gw, struct sched *sched,
+        const struct lifecycle_ops *ops, void *arg, const struct logger *lg)
+{
+	struct lifecycle *l = NEW(struct lifecycle);
+
+	*l = (struct lifecycle){ .conf = *conf, .gw = gw, .sched = sched, .ops = ops, .arg = arg, .log = *lg };
+	return l;
+}
+
+void lifecycle_free(struct lifecycle **lp)
+{
+	struct lifecycle *l = *lp;
+
+	if (l == NULL)
+		return;
+	*lp = NULL;
+	struct timer *const timers[] = { &l->first_try, &l->lame_duck, &l->stop, &l->end, &l->hurry };
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		timer_stop(l->sched, timers[i]);
+	free(l);
+}
+
+void lifecycle_longest_stop(const struct backend_conf *servers, size_t n, msec_t *eof_ms, msec_t *term_ms)
+{
+	*eof_ms = *term_ms = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (servers[i].stop_eof_ms + servers[i].stop_term_ms <= *eof_ms + *term_ms)
+			continue;
+		*eof_ms = servers[i].stop_eof_ms;
+		*term_ms = servers[i].stop_term_ms;
+	}
+}
+
+/* ---- the conditions of the present phase: looked at whenever something may have changed ---- */
+
+static void check(void *arg)
+{
+	struct lifecycle *l = arg;
+	struct gateway_state state;
+
+	gateway_state(l->gw, &state);
+	switch (l->phase) {
+	case PHASE_STARTING:
+		if (state.required_up && state.tried)
+			step(l, PHASE_EV_STARTED);
+		break;
+	case PHASE_DRAINING:
+		if (state.in_flight == 0)
+			step(l, PHASE_EV_CALLS_DONE);
+		break;
+	case PHASE_STOPPING_BACKENDS:
+		if (state.backends_stopped)
+			step(l, PHASE_EV_BACKENDS_DONE);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_stop_time(void *arg)
+{
+	step(arg, PHASE_EV_STOP_TIME);
+}
+
+static void on_end_time(void *arg)
+{
+	step(arg, PHASE_EV_END_TIME);
+}
+
+/* Ends when `min` has passed and no request was read for `quiet`, or at its latest point. */
+static void on_lame_duck(void *arg)
+{
+	struct lifecycle *l = arg;
+	mono_t now = l->sched->now;
+	mono_t quiet = mono_add(l->ops->last_request(l->arg), l->conf.lame_duck_quiet_ms);
+	mono_t over = mono_min(mono_max(quiet, l->budget.lame_duck_min), l->budget.lame_duck_end);
+
+	if (mono_past(over, now))
+		step(l, PHASE_EV_LAME_DUCK_OVER);
+	else
+		timer_set(l->sched, &l->lame_duck, over, on_lame_duck, l);
+}
+
+static void on_hurry(void *arg)
+{
+	struct lifecycle *l = arg;
+
+	gateway_cut_calls(l->gw);
+}
+
+/* ---- the actions ---- */
+
+static void do_set_budget(struct lifecycle *l)
+{
+	l->budget = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, l->sched->now);
+	l->at_signal = *gateway_counts(l->gw);
+	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
+	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
+	log_info(&l->log, "shutdown_started", "stopping within the budget", F_STR("reason", l->reason),
+	        F_MS("lame_duck_end_ms", mono_diff(l->budget.lame_duck_end, l->budget.t0)),
+	        F_MS("stop_ms", mono_diff(l->budget.stop, l->budget.t0)),
+	        F_MS("end_ms", mono_diff(l->budget.end, l->budget.t0)));
+}
+
+static void do_announce(struct lifecycle *l)
+{
+	l->ops->announce(l->arg, true);
+	gateway_end_pushes(l->gw);
+}
+
+static void do_unannounce(struct lifecycle *l)
+{
+	timer_stop(l->sched, &l->lame_duck);
+	l->ops->announce(l->arg, false);
+}
+
+static void do_refuse_new(struct lifecycle *l)
+{
+	timer_stop(l->sched, &l->lame_duck);
+	gateway_refuse_new(l->gw);
+	gateway_cut_orphans(l->gw);
+}
+
+static void do_hurry_calls(struct lifecycle *l)
+{
+	timer_set_in(l->sched, &l->hurry, HURRY_MS, on_hurry, l);
+}
+
+static void do_cut_calls(struct lifecycle *l)
+{
+	gateway_cut_calls(l->gw);
+}
+
+static void do_stop_backends(struct lifecycle *l)
+{
+	gateway_stop_backends(l->gw, BACKEND_STOP_LADDER);
+}
+
+static void do_stop_fast(struct lifecycle *l)
+{
+	gateway_stop_backends(l->gw, BACKEND_STOP_FAST);
+}
+
+static void do_kill_backends(struct lifecycle *l)
+{
+	gateway_stop_backends(l->gw, BACKEND_STOP_KILL);
+	l->ops->kill_backends(l->arg);
+}
+
+static void do_close_fronts(struct lifecycle *l)
+{
+	l->ops->close_fronts(l->arg, l->budget.end);
+}
+
+static void do_exit(struct lifecycle *l)
+{
+	l->ops->exit(l->arg);
+}
+
+static void do_forced(struct lifecycle *l)
+{
+	l->forced = true;
+}
+
+static void do_arm_lame_duck(struct lifecycle *l)
+{
+	timer_set(l->sched, &l->lame_duck, l->budget.lame_duck_min, on_lame_duck, l);
+}
+
+static void perform(struct lifecycle *l, unsigned actions)
+{
+	static void (*const todo[])(struct lifecycle *) = {
+		do_set_budget,
+		do_announce,
+		do_unannounce,
+		do_arm_lame_duck,
+		do_refuse_new,
+		do_hurry_calls,
+		do_cut_calls,
+		do_stop_backends,
+		do_stop_fast,
+		do_kill_backends,
+		do_close_fronts,
+		do_exit,
+		do_forced,
+	};
+
+	for (unsigned bit = 0; bit < sizeof(todo) / sizeof(todo[0]); bit++)
+		if (actions & 1u << bit)
+			todo[bit](l);
+}
+
+/* The one place where the phase changes. */
+static void step(struct lifecycle *l, enum phase_event event)
+{
+	struct phase_step s = phase_next(l->phase, event);
+
+	if (s.next != l->phase)
+		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
+		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));
+	l->phase = s.next;
+	l->started = l->started || s.next == PHASE_READY;
+	perform(l, s.actions);
+	gateway_changed(l->gw);
+}
+
+/* ---- the outside ---- */
+
+void lifecycle_start(struct lifecycle *l)
+{
+	gateway_watch(l->gw, check, l);
+	gateway_start(l->gw);
+	timer_set_in(l->sched, &l->first_try, FIRST_TRY_WAIT_MS, check, l);
+}
+
+void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
+{
+	static const char *const names[] = {
+		[STOP_TERM] = "SIGTERM", [STOP_INT] = "SIGINT", [STOP_STDIN_EOF] = "stdin_eof", [STOP_QUIT] = "SIGQUIT"
+	};
+
+	if (l->reason == NULL) {
+		l->reason = names[what];
+		step(l, what == STOP_QUIT ? PHASE_EV_NOW : what == STOP_TERM ? PHASE_EV_SIGTERM : PHASE_EV_SIGINT);
+	} else if (what == STOP_QUIT || l->forced) {
+		step(l, PHASE_EV_NOW);
+	} else {
+		step(l, PHASE_EV_AGAIN);
+	}
+}
+
+void lifecycle_fronts_done(struct lifecycle *l)
+{
+	step(l, PHASE_EV_FRONTS_DONE);
+}
+
+enum phase lifecycle_phase(const struct lifecycle *l)
+{
+	return l->phase;
+}
+
+bool lifecycle_is_started(const struct lifecycle *l)
+{
+	return l->started;
+}
+
+bool lifecycle_is_ready(const struct lifecycle *l)
+{
+	struct gateway_state state;
+
+	if (l->phase == PHASE_LAME_DUCK)
+		return l->conf.ready_while_draining;
+	if (l->phase != PHASE_READY)
+		return false;
+	gateway_state(l->gw, &state);
+	return !state.lost_required;
+}
+
+void lifecycle_summary(const struct lifecycle *l, struct lifecycle_summary *out)
+{
+	const struct ledger_counts *now = gateway_counts(l->gw);
+	uint64_t ended = now->ended[END_RESULT] + now->ended[END_SERVER_ERROR] + now->ended[END_REFUSED];
+	uint64_t before =
+	        l->at_signal.ended[END_RESULT] + l->at_signal.ended[END_SERVER_ERROR] + l->at_signal.ended[END_REFUSED];
+
+	*out = (struct lifecycle_summary){
+		.reason = l->reason,
+		.elapsed_ms = mono_diff(l->sched->now, l->budget.t0),
+		.budget_ms = mono_diff(l->budget.end, l->budget.t0),
+		.completed = ended - before,
+		.aborted = now->unknown - l->at_signal.unknown,
+		.refused = now->refused - l->at_signal.refused + now->not_sent - l->at_signal.not_sent,
+		.forced = l->forced,
+	};
+}

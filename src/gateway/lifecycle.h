@@ -1,0 +1,58 @@
+/*
+ * The lifecycle: steps the table of phase.h by signals, deadlines and what the gateway tells, and does the actions. One
+ * budget is computed at the stop signal; everything after that is a point in time of it.
+ *
+ * It is told of the world through functions that main's parts fill in, so that the simulator can run it as it is.
+ */
+#ifndef SLUICE_GATEWAY_LIFECYCLE_H
+#define SLUICE_GATEWAY_LIFECYCLE_H
+
+#include "gateway/budget.h"
+#include "gateway/gateway.h"
+#include "gateway/phase.h"
+
+struct lifecycle;
+
+struct lifecycle_ops {
+	/* Connection: close on answers, or no longer. */
+	void (*announce)(void *arg, bool on);
+	/* When a request head but a probe's was read last. */
+	mono_t (*last_request)(void *arg);
+	/* Ends connections and listeners in good order; lifecycle_fronts_done follows. */
+	void (*close_fronts)(void *arg, mono_t deadline);
+	/* SIGKILL to all groups that are left, at once. */
+	void (*kill_backends)(void *arg);
+	/* All is over. */
+	void (*exit)(void *arg);
+};
+
+struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, struct gateway *gw, struct sched *sched,
+        const struct lifecycle_ops *ops, void *arg, const struct logger *lg);
+void lifecycle_free(struct lifecycle **l);
+
+/* Listeners are up: starts the backends. */
+void lifecycle_start(struct lifecycle *l);
+
+enum stop_signal { STOP_TERM, STOP_INT, STOP_STDIN_EOF, STOP_QUIT };
+void lifecycle_stop(struct lifecycle *l, enum stop_signal what);
+void lifecycle_fronts_done(struct lifecycle *l);
+
+enum phase lifecycle_phase(const struct lifecycle *l);
+
+/* Started once: what /startupz says. Started and not draining: what /readyz says. */
+bool lifecycle_is_started(const struct lifecycle *l);
+bool lifecycle_is_ready(const struct lifecycle *l);
+
+/* The longest stop times of all servers, for the budget. */
+void lifecycle_longest_stop(const struct backend_conf *servers, size_t n, msec_t *eof_ms, msec_t *term_ms);
+
+/* For the last line (interface.md, 4), what only the lifecycle knows. */
+struct lifecycle_summary {
+	const char *reason; /* SIGTERM, SIGINT, stdin_eof; NULL: not asked to stop */
+	msec_t elapsed_ms, budget_ms;
+	uint64_t completed, aborted, refused; /* calls since the signal */
+	bool forced;
+};
+void lifecycle_summary(const struct lifecycle *l, struct lifecycle_summary *out);
+
+#endif

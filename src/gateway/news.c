@@ -1,0 +1,267 @@
+/*
+ * What comes up from the servers and belongs to no call: their states, their lists, their log messages; and the way of
+ * such news to the open streams of the sessions.
+ */
+#include <stdio.h>
+
+#include "gateway/gateway_private.h"
+
+#define DEBOUNCE_MS 100
+#define REQUIRED_LOSS_MS 30000
+
+static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);
+static void on_hello(void *arg, const struct backend_hello *hello);
+static void on_list(void *arg, enum list_kind kind, struct item_list *list);
+static void on_notification(void *arg, const struct message *m);
+
+const struct backend_events gateway_backend_events = {
+	.state = on_state,
+	.hello = on_hello,
+	.list = on_list,
+	.notification = on_notification,
+};
+
+static bool is_up(enum backend_state s)
+{
+	return s == BACKEND_READY || s == BACKEND_IDLE;
+}
+
+static void on_loss(void *arg)
+{
+	gateway_changed(arg);
+}
+
+static void tell_level(struct slot *slot)
+{
+	static const char *const params[LEVEL_COUNT] = {
+		[LEVEL_DEBUG] = "{\"level\":\"debug\"}",
+		[LEVEL_INFO] = "{\"level\":\"info\"}",
+		[LEVEL_NOTICE] = "{\"level\":\"notice\"}",
+		[LEVEL_WARNING] = "{\"level\":\"warning\"}",
+		[LEVEL_ERROR] = "{\"level\":\"error\"}",
+		[LEVEL_CRITICAL] = "{\"level\":\"critical\"}",
+		[LEVEL_ALERT] = "{\"level\":\"alert\"}",
+		[LEVEL_EMERGENCY] = "{\"level\":\"emergency\"}",
+	};
+	enum message_level level = slot->gw->level;
+
+	if (level < LEVEL_COUNT && slot->greeted && slot->hello.logging)
+		slot->backend->ops->tell(slot->backend, METHOD_SET_LEVEL, span_of(params[level]));
+}
+
+static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures)
+{
+	struct slot *slot = arg;
+	struct gateway *gw = slot->gw;
+
+	if (is_up(slot->state) && !is_up(now)) {
+		slot->down_since = gw->sched->now;
+		timer_set_in(gw->sched, &gw->loss_timer, REQUIRED_LOSS_MS, on_loss, gw);
+	}
+	slot->state = now;
+	slot->failures = failures;
+	slot->was_up = slot->was_up || is_up(now);
+	snprintf(slot->why, sizeof(slot->why), "%s", why != NULL ? why : "");
+	if (now == BACKEND_READY)
+		tell_level(slot);
+	if (now == BACKEND_READY || now == BACKEND_BACKOFF) {
+		slot->tried = true;
+		lists_recheck(gw);
+	}
+	gateway_changed(gw);
+}
+
+static void on_hello(void *arg, const struct backend_hello *hello)
+{
+	struct slot *slot = arg;
+
+	slot->hello = *hello;
+	slot->greeted = true;
+}
+
+static void push_changed(struct push *p, enum list_kind kind)
+{
+	static const struct span texts[LIST_KINDS] = {
+#define CHANGED(list)                                                                 \
+	{ "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/" list "/list_changed\"}", \
+		sizeof("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/" list "/list_changed\"}") - 1 }
+		[LIST_TOOLS] = CHANGED("tools"),
+		[LIST_RESOURCES] = CHANGED("resources"),
+		[LIST_TEMPLATES] = CHANGED("resources"),
+		[LIST_PROMPTS] = CHANGED("prompts"),
+#undef CHANGED
+	};
+	struct pieces json = pieces_of(texts[kind]);
+
+	p->port->message(p->arg, &json);
+}
+
+static bool concerns(const struct gateway *gw, const struct push *p, enum list_kind kind)
+{
+	if (p->scope == SCOPE_ALL)
+		return gw->changed[kind].merged;
+	return gw->changed[kind].servers != NULL && gw->changed[kind].servers[p->scope];
+}
+
+/* Resources and templates share one notification. */
+static bool is_repeated(const struct gateway *gw, const struct push *p, enum list_kind kind)
+{
+	return kind == LIST_TEMPLATES && concerns(gw, p, LIST_RESOURCES);
+}
+
+static void tell_changes(struct gateway *gw, struct session *s)
+{
+	list_each (node, &s->pushes) {
+		struct push *p = list_entry(node, struct push, node);
+		for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
+			if (concerns(gw, p, kind) && !is_repeated(gw, p, kind))
+				push_changed(p, kind);
+	}
+}
+
+static void on_debounced(void *arg)
+{
+	struct gateway *gw = arg;
+
+	list_each (node, sessions_all(gw->sessions))
+		tell_changes(gw, list_entry(node, struct session, node));
+	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++) {
+		gw->changed[kind].merged = false;
+		memset(gw->changed[kind].servers, 0, gw->conf.server_count);
+	}
+}
+
+static void on_list(void *arg, enum list_kind kind, struct item_list *list)
+{
+	struct slot *slot = arg;
+	struct gateway *gw = slot->gw;
+	bool own_changed, merged_changed = catalog_set(gw->catalog, slot->index, kind, list, &own_changed);
+
+	gw->changed[kind].merged |= merged_changed;
+	gw->changed[kind].servers[slot->index] |= own_changed;
+	if ((own_changed || merged_changed) && !timer_is_set(&gw->changed_timer))
+		timer_set_in(gw->sched, &gw->changed_timer, DEBOUNCE_MS, on_debounced, gw);
+}
+
+/* The one session that has calls at this server; NULL: none has, or more than one. *first is its oldest call. */
+static struct session *only_caller(struct slot *slot, struct call **first)
+{
+	struct session *only = NULL;
+
+	*first = NULL;
+	list_each (node, &slot->calls) {
+		struct call *c = list_entry(node, struct call, in_slot);
+		if (c->session == NULL || (only != NULL && c->session != only))
+			return NULL;
+		only = c->session;
+		if (*first == NULL && c->port != NULL)
+			*first = c;
+	}
+	return only;
+}
+
+/* A log message is for the client whose calls the server is working at. With none in flight it is for the only client
+ * there is; it is never shown to two. */
+static void deliver_log(struct slot *slot, const struct message *m, enum message_level level)
+{
+	struct gateway *gw = slot->gw;
+	struct call *call;
+	struct session *to = only_caller(slot, &call);
+
+	if (to == NULL && list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
+		to = list_entry(list_first(sessions_all(gw->sessions)), struct session, node);
+	if (to == NULL || (call == NULL && list_is_empty(&to->pushes))) {
+		gw->counts.dropped_messages++;
+		return;
+	}
+	if (level < to->level)
+		return;
+	char name[48];
+	snprintf(name, sizeof(name), "%s/", slot->conf->name);
+	struct splice logger = { .out = SPAN_NONE };
+	if (gw->conf.prefixed && json_type_of(m->logger) == JSON_STRING)
+		logger = (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(name) };
+	struct pieces json = pieces_splice(m->text, &logger, 1);
+	if (call != NULL) {
+		call->port->message(call->arg, &json);
+	} else {
+		struct push *p = list_entry(list_first(&to->pushes), struct push, node);
+		p->port->message(p->arg, &json);
+	}
+}
+
+static void on_notification(void *arg, const struct message *m)
+{
+	struct slot *slot = arg;
+	char name[16];
+	bool is_level = json_type_of(m->level) == JSON_STRING && m->level.n <= sizeof(name);
+	int level = is_level ? message_level_parse(json_decode(m->level, name)) : -1;
+
+	if (m->method_id == METHOD_MESSAGE && level >= 0)
+		deliver_log(slot, m, (enum message_level)level);
+	else
+		slot->gw->counts.dropped_messages++;
+}
+
+void news_level(struct gateway *gw)
+{
+	enum message_level level = LEVEL_COUNT;
+
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (s->level < level)
+			level = s->level;
+	}
+	if (level == gw->level)
+		return;
+	gw->level = level;
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		tell_level(&gw->slots[i]);
+}
+
+/* A session that was rebuilt from its token may have missed changes while nobody knew it. */
+void gateway_push_open(struct gateway *gw, struct session *session, struct push *push)
+{
+	(void)gw;
+	list_append(&session->pushes, &push->node);
+	if (!session->rebuilt)
+		return;
+	session->rebuilt = false;
+	push_changed(push, LIST_TOOLS);
+	push_changed(push, LIST_RESOURCES);
+	push_changed(push, LIST_PROMPTS);
+}
+
+void gateway_push_close(struct push *push)
+{
+	list_unlink(&push->node);
+}
+
+static void end_pushes(struct session *s)
+{
+	struct list ending;
+
+	list_move_all(&s->pushes, &ending);
+	for (struct list *node; (node = list_take_first(&ending)) != NULL;) {
+		struct push *p = list_entry(node, struct push, node);
+		p->port->end(p->arg);
+	}
+}
+
+void gateway_end_pushes(struct gateway *gw)
+{
+	list_each (node, sessions_all(gw->sessions))
+		end_pushes(list_entry(node, struct session, node));
+}
+
+void gateway_session_end(struct gateway *gw, struct session **session)
+{
+	end_pushes(*session);
+	list_each (node, &(*session)->calls) {
+		struct call *c = list_entry(node, struct call, in_session);
+		list_unlink(&c->in_session);
+		c->session = NULL;
+	}
+	(*session)->call_count = 0;
+	sessions_end(gw->sessions, session);
+}
