@@ -16,7 +16,7 @@
 struct loop;
 
 struct loop *loop_new(struct err *e);
-void loop_free(struct loop **l); /* in debug builds asserts that no watch is left, naming the first by file and line */
+void loop_free(struct loop **l); /* asserts that no watch is left, naming the first by file and line */
 
 /* Returns when loop_stop was called. */
 void loop_run(struct loop *l);
@@ -32,12 +32,22 @@ static inline mono_t loop_now(struct loop *l)
 /*
  * Watching a descriptor. The watch owns the descriptor from watch_open to watch_close, and makes it non-blocking (so:
  * never one that is shared with another process; see fd_is_shared in recipes of stdio fronts).
+ *
+ * READ, WRITE and HANGUP (the other side has shut down its sending half) are level-triggered. RESET hears of nothing
+ * but an error or a reset: for after a hangup was seen, when the answer still has to be written. An error on the
+ * descriptor is reported as all that was asked for: the next read or write says what it is.
  */
-enum { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_HANGUP = 4 };
+enum { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_HANGUP = 4, WATCH_RESET = 8 };
 
 struct watch;
 
-struct watch *watch_open(struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg);
+/*
+ * NULL, with errno, when the kernel cannot watch it (a regular file: EPERM); the descriptor is then the caller's still.
+ * Watches nothing until watch_set. A macro, so that a watch that is left over can be named by file and line.
+ */
+#define watch_open(l, fd, ready, arg) watch_open_at((l), (fd), (ready), (arg), __FILE__, __LINE__)
+struct watch *watch_open_at(
+        struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg, const char *file, int line);
 
 /* What to wait for; does nothing, and costs nothing, when the mask is the same. 0: nothing for now. */
 void watch_set(struct watch *w, unsigned events);
@@ -51,7 +61,7 @@ int watch_release(struct watch **w);
 
 /*
  * Signals, by signalfd: those in `set` must be blocked already (main's first statement) and stay so for ever. `got`
- * hears the number and the sender's pid (0: from outside our pid namespace).
+ * hears the number and the sender's pid (0: from outside our pid namespace). Once per loop.
  */
 bool loop_signals(
         struct loop *l, const sigset_t *set, void (*got)(void *arg, int signo, int pid), void *arg, struct err *e);
