@@ -1,6 +1,16 @@
 /*
  * The gateway's phases as a table: phase x event -> phase, actions. Pure; lifecycle.c steps it and does the actions,
  * and so does the simulator. Every cell is filled: "nothing" is written down, and what cannot happen is a "never".
+ *
+ * Two phases have a twin that looks the same from outside, because the way that leads on differs:
+ *
+ *	STARTING -> READY -> LAME_DUCK -> DRAINING -> STOPPING_BACKENDS -> EXITING
+ *	     \       /  \        /            |             /
+ *	   LAME_DUCK_HELD (/drain)        HURRYING (second signal)
+ *
+ * Who steps the table counts the requests to stop: the first is SIGTERM, SIGINT or STDIN_EOF; of the signals after it
+ * one is AGAIN and the others are NOW; the end of stdin is STDIN_EOF at any time. An event that an action brings about
+ * at once (nothing is in flight, no backend to stop) is posted, never fed in while other actions are still to be done.
  */
 #ifndef SLUICE_GATEWAY_PHASE_H
 #define SLUICE_GATEWAY_PHASE_H
@@ -8,48 +18,55 @@
 #include <stdbool.h>
 
 /* clang-format off */
+/*  symbol             name in /status, logs and metrics */
 #define PHASES(X) \
 	X(STARTING,          "starting")          /* serving, not ready yet */ \
 	X(READY,             "ready") \
+	X(LAME_DUCK_HELD,    "lame_duck")         /* by /drain: without an end, and there is a way back */ \
 	X(LAME_DUCK,         "lame_duck")         /* serving everything, telling the world to go elsewhere */ \
 	X(DRAINING,          "draining")          /* new requests are refused; calls in flight go on */ \
+	X(HURRYING,          "draining")          /* ... for one more second */ \
 	X(STOPPING_BACKENDS, "stopping_backends") /* no call is in flight any more; the ladders are at work */ \
 	X(EXITING,           "exiting")           /* connections end, the last words are written */
 #define PHASE_EVENTS(X) \
-	X(STARTED)         /* required servers are up, eager ones were tried */ \
-	X(DRAIN)           /* asked by /drain: lame-duck without an end */ \
-	X(DRAIN_CANCEL)    /* ... and back */ \
-	X(SIGTERM)         /* the first stop signal: by way of lame-duck */ \
-	X(SIGINT)          /* the first stop signal of a person, or the end of stdin: no lame-duck */ \
-	X(AGAIN)           /* the second signal: fast stop */ \
-	X(NOW)             /* the third, or SIGQUIT */ \
-	X(LAME_DUCK_OVER)  /* by its rule */ \
-	X(CALLS_DONE)      /* the last call in flight has ended */ \
-	X(STOP_TIME)       /* the point STOP of the budget */ \
-	X(BACKENDS_DONE)   /* all are gone */ \
-	X(END_TIME)        /* the point END */ \
-	X(FRONTS_DONE)     /* connections are closed */
+	X(STARTED,        "started")        /* required servers are up, eager ones were tried */ \
+	X(START_DEADLINE, "start_deadline") /* lifecycle.startDeadline is over and a required server is not up: exit 69 */ \
+	X(DRAIN,          "drain")          /* asked by /drain: lame-duck without an end */ \
+	X(DRAIN_CANCEL,   "drain_cancel")   /* ... and back */ \
+	X(SIGTERM,        "SIGTERM")        /* the first stop signal: by way of lame-duck */ \
+	X(SIGINT,         "SIGINT")         /* the first stop signal of a person: no lame-duck */ \
+	X(STDIN_EOF,      "stdin_eof")      /* the one client of a stdio front has said its last: no lame-duck */ \
+	X(AGAIN,          "second_signal")  /* fast stop */ \
+	X(NOW,            "third_signal")   /* ..., or SIGQUIT */ \
+	X(LAME_DUCK_OVER, "lame_duck_over") /* by its rule */ \
+	X(CALLS_DONE,     "calls_done")     /* the last call in flight has ended, or there was none at REFUSE_NEW */ \
+	X(STOP_TIME,      "stop_time")      /* the point STOP of the budget */ \
+	X(BACKENDS_DONE,  "backends_done")  /* all are gone */ \
+	X(END_TIME,       "end_time")       /* the point END */ \
+	X(FRONTS_DONE,    "fronts_done")    /* connections are closed */
 #define PHASE_ACTIONS(X) \
-	X(SET_BUDGET, 0)      /* compute the deadlines, arm STOP and END, log the plan */ \
-	X(ANNOUNCE, 1)        /* Connection: close; standalone GET streams end */ \
-	X(UNANNOUNCE, 2)      /* back to ready */ \
-	X(ARM_LAME_DUCK, 3) \
-	X(REFUSE_NEW, 4)      /* new requests get 503 draining from here on; start to wait for the calls in flight */ \
-	X(HURRY_CALLS, 5)     /* calls in flight get 1 s more */ \
-	X(CUT_CALLS, 6)       /* calls in flight end with `draining` now */ \
-	X(STOP_BACKENDS, 7)   /* by the ladder */ \
-	X(STOP_FAST, 8)       /* EOF and SIGTERM together, SIGKILL after 500 ms */ \
-	X(KILL_BACKENDS, 9)   /* SIGKILL to the groups */ \
-	X(CLOSE_FRONTS, 10)   /* linger, drain accept(), close */ \
-	X(EXIT, 11)           /* flush and leave */ \
-	X(FORCED, 12)         /* remember for the last line */
+	X(FORCED,         0)  /* remember for the last line */ \
+	X(SET_BUDGET,     1)  /* compute the deadlines, arm STOP, END and the backstop, log the plan */ \
+	X(ANNOUNCE,       2)  /* Connection: close; standalone GET streams end; unready */ \
+	X(UNANNOUNCE,     3)  /* back to normal */ \
+	X(CHECK_STARTED,  4)  /* post STARTED if what it says is so already */ \
+	X(ARM_LAME_DUCK,  5) \
+	X(REFUSE_NEW,     6)  /* new requests get 503 draining, no process is spawned; wait for the calls in flight */ \
+	X(STOP_UNREADY,   7)  /* STOP_FAST, but only backends that are not initialized yet */ \
+	X(HURRY_CALLS,    8)  /* STOP is in 1 s, if that is earlier; END and the backstop move with it */ \
+	X(CUT_CALLS,      9)  /* calls in flight end with `draining` now; FORCED if there was one */ \
+	X(STOP_BACKENDS, 10)  /* by the ladder */ \
+	X(STOP_FAST,     11)  /* EOF and SIGTERM together, SIGKILL after 500 ms */ \
+	X(KILL_BACKENDS, 12)  /* SIGKILL to the groups */ \
+	X(CLOSE_FRONTS,  13)  /* end idle connections, linger where it is due (at most 1 s) */ \
+	X(EXIT,          14)  /* accept() to EAGAIN, close the listeners, flush and leave; does not come back */
 /* clang-format on */
 
 #define X(symbol, name) PHASE_##symbol,
 enum phase { PHASES(X) PHASE_COUNT };
 #undef X
 
-#define X(symbol) PHASE_EV_##symbol,
+#define X(symbol, name) PHASE_EV_##symbol,
 enum phase_event { PHASE_EVENTS(X) PHASE_EVENT_COUNT };
 #undef X
 
