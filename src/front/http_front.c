@@ -162,7 +162,7 @@ void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *
 
 	f->closed = done;
 	f->closed_arg = arg;
-	f->closing = (f->server != NULL) + (f->admin != NULL);
+	f->closing = (f->server != NULL ? 1u : 0u) + (f->admin != NULL ? 1u : 0u);
 	for (size_t i = 0; i < 2; i++)
 		if (servers[i] != NULL)
 			http_server_close(servers[i], deadline, on_server_closed, f);

@@ -380,6 +380,13 @@ void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 	gateway_changed(gw);
 }
 
+void gateway_stop_unready(struct gateway *gw)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		if (gw->slots[i].state != BACKEND_READY)
+			gw->slots[i].backend->ops->stop(gw->slots[i].backend, BACKEND_STOP_FAST);
+}
+
 const struct ledger_counts *gateway_counts(const struct gateway *gw)
 {
 	return &gw->counts;

@@ -4,7 +4,8 @@
 
 #include "base/mem.h"
 
-#define HURRY_MS 1000 /* what calls in flight get after a second signal */
+#define HURRY_MS 1000     /* what calls in flight get after a second signal */
+#define FAST_STOP_MS 1000 /* then: SIGKILL after 500 ms, reaping, sweeping */
 
 struct lifecycle {
 	struct lifecycle_conf conf;
@@ -20,18 +21,28 @@ struct lifecycle {
 	msec_t longest_eof_ms, longest_term_ms;
 	mono_t lame_duck_since;
 	struct ledger_counts at_signal;
-	bool forced;
-	struct timer first_try, lame_duck, stop, end, hurry;
+	bool forced, hurried; /* hurried: there was a second signal */
+	struct timer first_try, start_deadline, lame_duck, stop, end;
+	struct post check_post;
 };
 
 static void step(struct lifecycle *l, enum phase_event event);
 
-struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, struct gateway *gw, struct sched *sched,
-        const struct lifecycle_ops *ops, void *arg, const struct logger *lg)
+struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms,
+        struct gateway *gw, struct sched *sched, const struct lifecycle_ops *ops, void *arg, const struct logger *lg)
 {
 	struct lifecycle *l = NEW(struct lifecycle);
 
-	*l = (struct lifecycle){ .conf = *conf, .gw = gw, .sched = sched, .ops = ops, .arg = arg, .log = *lg };
+	*l = (struct lifecycle){
+		.conf = *conf,
+		.longest_eof_ms = longest_eof_ms,
+		.longest_term_ms = longest_term_ms,
+		.gw = gw,
+		.sched = sched,
+		.ops = ops,
+		.arg = arg,
+		.log = *lg,
+	};
 	return l;
 }
 
@@ -42,21 +53,11 @@ void lifecycle_free(struct lifecycle **lp)
 	if (l == NULL)
 		return;
 	*lp = NULL;
-	struct timer *const timers[] = { &l->first_try, &l->lame_duck, &l->stop, &l->end, &l->hurry };
+	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end };
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(l->sched, timers[i]);
+	post_cancel(&l->check_post);
 	free(l);
-}
-
-void lifecycle_longest_stop(const struct backend_conf *servers, size_t n, msec_t *eof_ms, msec_t *term_ms)
-{
-	*eof_ms = *term_ms = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (servers[i].stop_eof_ms + servers[i].stop_term_ms <= *eof_ms + *term_ms)
-			continue;
-		*eof_ms = servers[i].stop_eof_ms;
-		*term_ms = servers[i].stop_term_ms;
-	}
 }
 
 /* ---- the conditions of the present phase: looked at whenever something may have changed ---- */
@@ -73,6 +74,7 @@ static void check(void *arg)
 			step(l, PHASE_EV_STARTED);
 		break;
 	case PHASE_DRAINING:
+	case PHASE_HURRYING:
 		if (state.in_flight == 0)
 			step(l, PHASE_EV_CALLS_DONE);
 		break;
@@ -88,6 +90,15 @@ static void check(void *arg)
 static void on_stop_time(void *arg)
 {
 	step(arg, PHASE_EV_STOP_TIME);
+}
+
+static void on_start_deadline(void *arg)
+{
+	struct lifecycle *l = arg;
+
+	if (l->reason == NULL && !l->started)
+		l->reason = "fatal";
+	step(l, PHASE_EV_START_DEADLINE);
 }
 
 static void on_end_time(void *arg)
@@ -107,13 +118,6 @@ static void on_lame_duck(void *arg)
 		step(l, PHASE_EV_LAME_DUCK_OVER);
 	else
 		timer_set(l->sched, &l->lame_duck, over, on_lame_duck, l);
-}
-
-static void on_hurry(void *arg)
-{
-	struct lifecycle *l = arg;
-
-	gateway_cut_calls(l->gw);
 }
 
 /* ---- the actions ---- */
@@ -149,13 +153,32 @@ static void do_refuse_new(struct lifecycle *l)
 	gateway_cut_orphans(l->gw);
 }
 
+static void do_stop_unready(struct lifecycle *l)
+{
+	gateway_stop_unready(l->gw);
+}
+
 static void do_hurry_calls(struct lifecycle *l)
 {
-	timer_set_in(l->sched, &l->hurry, HURRY_MS, on_hurry, l);
+	mono_t stop = mono_add(l->sched->now, HURRY_MS);
+
+	l->budget.stop = mono_min(l->budget.stop, stop);
+	l->budget.end = mono_min(l->budget.end, mono_add(stop, FAST_STOP_MS));
+	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
+	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
+}
+
+static void do_check_started(struct lifecycle *l)
+{
+	post_set(l->sched, &l->check_post, check, l);
 }
 
 static void do_cut_calls(struct lifecycle *l)
 {
+	struct gateway_state state;
+
+	gateway_state(l->gw, &state);
+	l->forced = l->forced || state.in_flight > 0;
 	gateway_cut_calls(l->gw);
 }
 
@@ -198,11 +221,14 @@ static void do_arm_lame_duck(struct lifecycle *l)
 static void perform(struct lifecycle *l, unsigned actions)
 {
 	static void (*const todo[])(struct lifecycle *) = {
+		do_forced,
 		do_set_budget,
 		do_announce,
 		do_unannounce,
+		do_check_started,
 		do_arm_lame_duck,
 		do_refuse_new,
+		do_stop_unready,
 		do_hurry_calls,
 		do_cut_calls,
 		do_stop_backends,
@@ -210,7 +236,6 @@ static void perform(struct lifecycle *l, unsigned actions)
 		do_kill_backends,
 		do_close_fronts,
 		do_exit,
-		do_forced,
 	};
 
 	for (unsigned bit = 0; bit < sizeof(todo) / sizeof(todo[0]); bit++)
@@ -239,22 +264,30 @@ void lifecycle_start(struct lifecycle *l)
 	gateway_watch(l->gw, check, l);
 	gateway_start(l->gw);
 	timer_set_in(l->sched, &l->first_try, FIRST_TRY_WAIT_MS, check, l);
+	if (l->conf.start_deadline_ms > 0)
+		timer_set_in(l->sched, &l->start_deadline, l->conf.start_deadline_ms, on_start_deadline, l);
 }
 
 void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 {
-	static const char *const names[] = {
-		[STOP_TERM] = "SIGTERM", [STOP_INT] = "SIGINT", [STOP_STDIN_EOF] = "stdin_eof", [STOP_QUIT] = "SIGQUIT"
+	static const struct {
+		const char *name;
+		enum phase_event first;
+	} rows[] = {
+		[STOP_TERM] = { "SIGTERM", PHASE_EV_SIGTERM },
+		[STOP_INT] = { "SIGINT", PHASE_EV_SIGINT },
+		[STOP_STDIN_EOF] = { "stdin_eof", PHASE_EV_STDIN_EOF },
+		[STOP_QUIT] = { "SIGQUIT", PHASE_EV_NOW },
 	};
+	bool first = l->reason == NULL;
 
-	if (l->reason == NULL) {
-		l->reason = names[what];
-		step(l, what == STOP_QUIT ? PHASE_EV_NOW : what == STOP_TERM ? PHASE_EV_SIGTERM : PHASE_EV_SIGINT);
-	} else if (what == STOP_QUIT || l->forced) {
-		step(l, PHASE_EV_NOW);
-	} else {
-		step(l, PHASE_EV_AGAIN);
-	}
+	if (first)
+		l->reason = rows[what].name;
+	if (first || what == STOP_STDIN_EOF)
+		step(l, rows[what].first);
+	else
+		step(l, what == STOP_QUIT || l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN);
+	l->hurried = l->hurried || !first;
 }
 
 void lifecycle_fronts_done(struct lifecycle *l)
@@ -276,7 +309,7 @@ bool lifecycle_is_ready(const struct lifecycle *l)
 {
 	struct gateway_state state;
 
-	if (l->phase == PHASE_LAME_DUCK)
+	if (l->phase == PHASE_LAME_DUCK || l->phase == PHASE_LAME_DUCK_HELD)
 		return l->conf.ready_while_draining;
 	if (l->phase != PHASE_READY)
 		return false;

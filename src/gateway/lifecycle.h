@@ -26,8 +26,9 @@ struct lifecycle_ops {
 	void (*exit)(void *arg);
 };
 
-struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, struct gateway *gw, struct sched *sched,
-        const struct lifecycle_ops *ops, void *arg, const struct logger *lg);
+/* `longest_*`: the stop times of the server whose sum is the longest, for the budget. */
+struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms,
+        struct gateway *gw, struct sched *sched, const struct lifecycle_ops *ops, void *arg, const struct logger *lg);
 void lifecycle_free(struct lifecycle **l);
 
 /* Listeners are up: starts the backends. */
@@ -43,12 +44,9 @@ enum phase lifecycle_phase(const struct lifecycle *l);
 bool lifecycle_is_started(const struct lifecycle *l);
 bool lifecycle_is_ready(const struct lifecycle *l);
 
-/* The longest stop times of all servers, for the budget. */
-void lifecycle_longest_stop(const struct backend_conf *servers, size_t n, msec_t *eof_ms, msec_t *term_ms);
-
 /* For the last line (interface.md, 4), what only the lifecycle knows. */
 struct lifecycle_summary {
-	const char *reason; /* SIGTERM, SIGINT, stdin_eof; NULL: not asked to stop */
+	const char *reason; /* SIGTERM, SIGINT, SIGQUIT, stdin_eof, fatal (startDeadline) */
 	msec_t elapsed_ms, budget_ms;
 	uint64_t completed, aborted, refused; /* calls since the signal */
 	bool forced;

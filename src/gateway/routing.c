@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "json/write.h"
 
 /* One server and names unchanged: what we do not know is the server's to judge. */
 static bool is_pass_through(const struct gateway *gw)

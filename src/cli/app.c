@@ -1,0 +1,187 @@
+#include "cli/app.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backend/stdio.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "cli/exit_codes.h"
+#include "cli/signals.h"
+#include "supervise/spawn.h"
+
+struct logger app_logger(const struct app *app, const char *module)
+{
+	return (struct logger){ .log = app->log, .module = module };
+}
+
+_Noreturn void app_exit(struct app *app, int code, mono_t deadline)
+{
+	if (app->log != NULL)
+		log_finish(app->log, deadline);
+	process_leave(code);
+}
+
+/* ---- log ---- */
+
+/* The format must be known before the configuration is: its faults are logged in it. */
+static enum log_format early_format(const struct config_sources *from)
+{
+	static const struct span name = { "MCP_LOG_FORMAT=", 15 };
+	struct span format = span_of(from->log_format);
+
+	for (const char *const *at = from->environment; format.p == NULL && *at != NULL; at++)
+		if (span_starts(span_of(*at), name))
+			format = span_skip(span_of(*at), name.n);
+	return span_eq(format, SPAN("json")) ? LOG_JSON : LOG_TEXT;
+}
+
+static void log_messages(const struct logger *lg, const struct config_messages *messages)
+{
+	static const struct {
+		enum log_level level;
+		const char *event;
+	} rows[CONFIG_KIND_COUNT] = {
+		[CONFIG_ERROR] = { LOG_ERROR, "config_error" },
+		[CONFIG_WARNING] = { LOG_WARN, "config_warning" },
+		[CONFIG_INFO] = { LOG_INFO, "config_info" },
+	};
+
+	for (const struct config_message *m = messages->first; m != NULL; m = m->next)
+		LOG_AT(lg, rows[m->kind].level, rows[m->kind].event, m->sentence, F_STR("path", m->path),
+		        F_STR("file", m->source), F_INT("line", m->line), F_INT("column", m->column));
+}
+
+static void on_log_writable(void *arg, unsigned events)
+{
+	struct app *app = arg;
+
+	(void)events;
+	log_flush(app->log);
+}
+
+/* A dup, because a watch owns its descriptor. */
+static void watch_log(struct app *app)
+{
+	int fd = log_wait_fd(app->log);
+
+	if (fd < 0 || (fd = dup(fd)) < 0)
+		return;
+	app->log_watch = watch_open(app->loop, fd, on_log_writable, app);
+	watch_set(app->log_watch, WATCH_READ);
+}
+
+static bool load(struct app *app, const struct config_sources *from)
+{
+	struct config_messages messages = { 0 };
+	struct err e;
+
+	app->log = log_open(STDERR_FILENO, early_format(from));
+	app->config = config_load(from, &messages);
+	if (app->config != NULL) {
+		log_set_format(app->log, app->config->log_format);
+		bool known = log_set_levels(app->log, span_of(app->config->log_level), &e);
+		assert(known); /* checked with the configuration */
+	}
+	struct logger lg = app_logger(app, "config");
+	log_messages(&lg, &messages);
+	config_messages_free(&messages);
+	return app->config != NULL;
+}
+
+/* ---- gateway and backends ---- */
+
+static uint64_t random_u64(void)
+{
+	uint64_t value;
+
+	random_bytes(&value, sizeof(value));
+	return value;
+}
+
+static bool make_gateway(struct app *app, struct err *e)
+{
+	const struct config *c = app->config;
+	const struct gateway_conf conf = {
+		.servers = c->servers,
+		.server_count = c->server_count,
+		.prefixed = !c->namespace_never,
+		.page_items = c->limits.page_items,
+		.max_in_flight = c->limits.max_in_flight,
+		.max_in_flight_per_session = c->limits.max_in_flight_per_session,
+		.version = SLUICE_VERSION,
+		.fail_on_required_loss = c->lifecycle.fail_on_required_loss,
+	};
+	struct sched *sched = loop_sched(app->loop);
+	struct logger lg = app_logger(app, "gateway");
+
+	app->keys = key_ring_new(c->session.keys, c->session.key_count, e);
+	if (app->keys == NULL)
+		return false;
+	struct sessions *sessions = sessions_new(&c->session.conf, app->keys, sched, random_u64());
+	app->gateway = gateway_new(&conf, sched, sessions, &lg);
+	return true;
+}
+
+static void make_backends(struct app *app)
+{
+	for (size_t i = 0; i < app->config->server_count; i++) {
+		const struct backend_conf *conf = &app->config->servers[i];
+		struct logger lg = app_logger(app, "backend");
+		lg.about = F_STR("backend", conf->name);
+		gateway_attach(app->gateway, i,
+		        stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
+		                gateway_backend_arg(app->gateway, i), &lg, random_u64()));
+	}
+}
+
+static void on_signal(void *arg, int signo, int pid)
+{
+	struct app *app = arg;
+	struct logger lg = app_logger(app, "main");
+
+	if (signo == SIGCHLD) {
+		supervisor_sigchld(app->supervisor);
+	} else if (signo == SIGHUP) {
+		log_warn(&lg, "reload_ignored", "the configuration is not reloaded while running: restart to apply it");
+	} else {
+		log_info(&lg, "signal", "a signal came", F_STR("name", strsignal(signo)), F_INT("signo", signo),
+		        F_INT("from_pid", pid));
+		app->signal(app->signal_arg, signo, pid);
+	}
+}
+
+static bool make_parts(struct app *app, struct err *e)
+{
+	struct logger lg = app_logger(app, "supervise");
+	sigset_t set;
+
+	signals_ours(&set);
+	app->loop = loop_new(e);
+	if (app->loop == NULL)
+		return false;
+	watch_log(app);
+	app->supervisor = supervisor_new(app->loop, &lg, e);
+	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
+		return false;
+	if (!make_gateway(app, e))
+		return false;
+	make_backends(app);
+	return true;
+}
+
+int app_open(
+        struct app *app, const struct config_sources *from, void (*signal)(void *arg, int signo, int pid), void *arg)
+{
+	struct err e;
+
+	*app = (struct app){ .signal = signal, .signal_arg = arg };
+	if (!load(app, from))
+		return EXIT_CONFIG;
+	if (make_parts(app, &e))
+		return EXIT_OK;
+	struct logger lg = app_logger(app, "main");
+	log_error(&lg, "start_failed", "cannot start", F_ERR(&e));
+	return EXIT_INTERNAL;
+}

@@ -1,0 +1,38 @@
+/*
+ * The parts of the program put together: configuration, log, loop, supervisor, gateway and its backends. What `serve`
+ * does with fronts and signals, and `list` and `call` as one-shot clients, stands on this.
+ */
+#ifndef SLUICE_CLI_APP_H
+#define SLUICE_CLI_APP_H
+
+#include "config/config.h"
+#include "gateway/gateway.h"
+#include "loop/loop.h"
+#include "supervise/child.h"
+
+struct app {
+	struct config *config;
+	struct log *log;
+	struct watch *log_watch; /* the log's reader takes bytes again */
+	struct loop *loop;
+	struct supervisor *supervisor;
+	struct key_ring *keys;
+	struct gateway *gateway;
+	void (*signal)(void *arg, int signo, int pid); /* all but SIGCHLD and SIGHUP */
+	void *signal_arg;
+};
+
+/*
+ * Loads the configuration and makes everything but the backends' processes; faults are logged. `signal` hears SIGTERM,
+ * SIGINT and SIGQUIT. Returns 0 or the exit code.
+ */
+int app_open(
+        struct app *app, const struct config_sources *from, void (*signal)(void *arg, int signo, int pid), void *arg);
+
+/* A logger of that module. */
+struct logger app_logger(const struct app *app, const char *module);
+
+/* Writes the log, at most until `deadline`, and leaves the process. The only way out: pump threads are not joined. */
+_Noreturn void app_exit(struct app *app, int code, mono_t deadline);
+
+#endif

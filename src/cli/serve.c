@@ -1,0 +1,298 @@
+/*
+ * sluice serve: the gateway, over stdio or over HTTP, from its start to its last line.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "cli/app.h"
+#include "cli/cli.h"
+#include "cli/exit_codes.h"
+#include "front/http_front.h"
+#include "front/stdio_front.h"
+#include "supervise/spawn.h"
+#include "json/write.h"
+
+#define DEFAULT_HTTP "127.0.0.1:8080"
+#define DEFAULT_ADMIN "127.0.0.1:9902"
+#define DEFAULT_TERMINATION_LOG "/dev/termination-log"
+#define SWEEP_MS 500
+
+struct serve {
+	struct app app;
+	const struct cli_options *options;
+	struct logger log;
+	struct lifecycle *lifecycle;
+	struct http_front *http;   /* main and admin port; the admin port also in stdio mode */
+	struct stdio_front *stdio; /* NULL over HTTP */
+	unsigned fronts_open;
+	mono_t end; /* of the budget */
+};
+
+/* ---- what the lifecycle asks for ---- */
+
+static void on_announce(void *arg, bool on)
+{
+	struct serve *s = arg;
+
+	http_front_announce(s->http, on);
+}
+
+static mono_t on_last_request(void *arg)
+{
+	struct serve *s = arg;
+
+	return http_front_last_request(s->http);
+}
+
+static void on_front_closed(void *arg)
+{
+	struct serve *s = arg;
+
+	if (--s->fronts_open == 0)
+		lifecycle_fronts_done(s->lifecycle);
+}
+
+static void on_close_fronts(void *arg, mono_t deadline)
+{
+	struct serve *s = arg;
+
+	s->fronts_open = s->stdio != NULL ? 2 : 1;
+	if (s->stdio != NULL)
+		stdio_front_close(s->stdio, deadline, on_front_closed, s);
+	http_front_close(s->http, deadline, on_front_closed, s);
+}
+
+static void on_kill_backends(void *arg)
+{
+	struct serve *s = arg;
+
+	supervisor_kill_all(s->app.supervisor);
+}
+
+static void on_swept(void *arg)
+{
+	struct serve *s = arg;
+
+	loop_stop(s->app.loop);
+}
+
+static void on_exit_now(void *arg)
+{
+	struct serve *s = arg;
+
+	supervisor_sweep(s->app.supervisor, mono_add(loop_now(s->app.loop), SWEEP_MS), on_swept, s);
+}
+
+static const struct lifecycle_ops lifecycle_ops = {
+	.announce = on_announce,
+	.last_request = on_last_request,
+	.close_fronts = on_close_fronts,
+	.kill_backends = on_kill_backends,
+	.exit = on_exit_now,
+};
+
+static void on_signal(void *arg, int signo, int pid)
+{
+	struct serve *s = arg;
+
+	(void)pid;
+	lifecycle_stop(s->lifecycle, signo == SIGTERM ? STOP_TERM : signo == SIGINT ? STOP_INT : STOP_QUIT);
+}
+
+static void on_stdin_eof(void *arg)
+{
+	struct serve *s = arg;
+
+	lifecycle_stop(s->lifecycle, STOP_STDIN_EOF);
+}
+
+/* ---- start ---- */
+
+static struct span address_or(const char *given, const char *otherwise)
+{
+	return span_of(given != NULL && given[0] != '\0' ? given : otherwise);
+}
+
+/* Whoever listens beyond this machine must say that it is meant: there is no authentication. */
+static bool check_exposure(const struct serve *s, struct span address, struct err *e)
+{
+	if (s->options->insecure || guard_is_loopback(address))
+		return true;
+	return err_set(e,
+	        "%.*s can be reached from other machines, without TLS or authentication: "
+	        "say --insecure if that is meant",
+	        SPAN_ARG(address));
+}
+
+static bool listen_main(struct serve *s, struct err *e)
+{
+	struct span address = address_or(s->options->http, DEFAULT_HTTP);
+
+	return check_exposure(s, address, e) && http_front_listen(s->http, address, e);
+}
+
+static bool admin_is_wanted(const struct serve *s)
+{
+	if (s->options->admin != NULL)
+		return !span_eq(span_of(s->options->admin), SPAN("off"));
+	return s->options->over_http;
+}
+
+/* The default admin port may be taken by another gateway on this machine; one that was asked for must work. */
+static bool listen_admin(struct serve *s, struct err *e)
+{
+	struct span address = address_or(s->options->admin, DEFAULT_ADMIN);
+
+	if (!admin_is_wanted(s))
+		return true;
+	if (check_exposure(s, address, e) && http_front_listen_admin(s->http, address, e))
+		return true;
+	if (s->options->admin != NULL)
+		return false;
+	log_warn(&s->log, "admin_off", "going on without the admin port", F_ERR(e));
+	return true;
+}
+
+static bool open_stdio(struct serve *s, struct err *e)
+{
+	const struct stdio_front_conf conf = {
+		.in = STDIN_FILENO,
+		.out = STDOUT_FILENO,
+		.max_line_bytes = s->app.config->http.server.max_body_bytes,
+		.max_depth = s->app.config->limits.max_depth,
+	};
+	struct logger lg = app_logger(&s->app, "stdio");
+
+	s->stdio = stdio_front_new(s->app.loop, &conf, s->app.gateway, on_stdin_eof, s, &lg, e);
+	return s->stdio != NULL;
+}
+
+static void make_lifecycle(struct serve *s)
+{
+	const struct config *c = s->app.config;
+	struct logger lg = app_logger(&s->app, "lifecycle");
+	msec_t eof_ms, term_ms;
+
+	config_longest_stop(c, &eof_ms, &term_ms);
+	s->lifecycle = lifecycle_new(
+	        &c->lifecycle, eof_ms, term_ms, s->app.gateway, loop_sched(s->app.loop), &lifecycle_ops, s, &lg);
+}
+
+static void make_http_front(struct serve *s)
+{
+	const struct config *c = s->app.config;
+	const struct http_front_conf conf = {
+		.server = c->http.server,
+		.allowed_hosts = c->http.allowed_hosts,
+		.allowed_origins = c->http.allowed_origins,
+		.base_path = c->http.base_path,
+		.session_required = c->session.conf.required,
+		.max_depth = c->limits.max_depth,
+		.version = SLUICE_VERSION,
+	};
+	struct logger lg = app_logger(&s->app, "http");
+
+	s->http = http_front_new(s->app.loop, &conf, s->app.gateway, s->lifecycle, &lg);
+}
+
+/* Probes answer before any backend is started. */
+static bool open_fronts(struct serve *s, struct err *e)
+{
+	make_http_front(s);
+	if (!listen_admin(s, e))
+		return false;
+	return s->options->over_http ? listen_main(s, e) : open_stdio(s, e);
+}
+
+/* ---- the last line ---- */
+
+static int exit_code(const struct serve *s, const struct lifecycle_summary *sum, const struct supervisor_stats *stats)
+{
+	if (span_eq(span_of(sum->reason), SPAN("fatal")))
+		return EXIT_NO_START;
+	bool cut = sum->aborted > 0 || stats->killed > 0;
+	return s->app.config->lifecycle.strict_exit && cut ? EXIT_CUT : EXIT_OK;
+}
+
+/* Kubernetes shows this file's content as the container's last words. */
+static void write_termination_log(const struct serve *s, const struct log_field *fields, size_t n)
+{
+	const char *path = s->app.config->lifecycle.termination_log;
+	AUTO_FD int fd =
+	        open(path != NULL ? path : DEFAULT_TERMINATION_LOG, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
+	struct buf text = { 0 };
+	struct json_writer w = json_writer(&text);
+
+	if (fd < 0)
+		return;
+	json_open(&w, '{');
+	for (size_t i = 0; i < n; i++) {
+		if (fields[i].type == FIELD_TEXT)
+			json_member_text(&w, fields[i].key, fields[i].text);
+		else if (fields[i].type == FIELD_BOOL)
+			json_member_bool(&w, fields[i].key, fields[i].number != 0);
+		else
+			json_member_int(&w, fields[i].key, fields[i].number);
+	}
+	json_close(&w, '}');
+	buf_add_char(&text, '\n');
+	(void)!write(fd, buf_span(&text).p, buf_size(&text));
+	buf_free(&text);
+}
+
+static int say_last_line(const struct serve *s)
+{
+	struct lifecycle_summary sum;
+	struct supervisor_stats stats;
+
+	lifecycle_summary(s->lifecycle, &sum);
+	supervisor_stats(s->app.supervisor, &stats);
+	int code = exit_code(s, &sum, &stats);
+	const struct log_field fields[] = {
+		F_STR("reason", sum.reason),
+		F_MS("elapsed_ms", sum.elapsed_ms),
+		F_MS("budget_ms", sum.budget_ms),
+		F_INT("completed", sum.completed),
+		F_INT("aborted", sum.aborted),
+		F_INT("refused", sum.refused),
+		F_INT("late_connections", http_front_late_connections(s->http)),
+		F_INT("backends_stopped", stats.stopped),
+		F_INT("backends_killed", stats.killed),
+		F_INT("orphans_reaped", stats.orphans_reaped),
+		F_BOOL("forced", sum.forced),
+		F_INT("exit_code", code),
+	};
+	size_t n = sizeof(fields) / sizeof(fields[0]);
+	log_last_words(s->app.log);
+	log_write(&s->log, LOG_INFO, "shutdown_complete", "stopped", fields, n);
+	write_termination_log(s, fields, n);
+	return code;
+}
+
+static int serve(struct serve *s, const struct config_sources *sources)
+{
+	struct err e;
+	int failed = app_open(&s->app, sources, on_signal, s);
+
+	if (failed != 0)
+		return failed;
+	s->log = app_logger(&s->app, "main");
+	make_lifecycle(s);
+	if (!open_fronts(s, &e)) {
+		log_error(&s->log, "start_failed", "cannot start", F_ERR(&e));
+		return EXIT_NO_START;
+	}
+	lifecycle_start(s->lifecycle);
+	loop_run(s->app.loop);
+	return say_last_line(s);
+}
+
+int cli_serve(const struct cli_options *options)
+{
+	struct serve s = { .options = options };
+	struct config_sources sources = cli_config_sources(options);
+	int code = serve(&s, &sources);
+
+	app_exit(&s.app, code, mono_add(clock_mono(), 1000));
+}

@@ -1,0 +1,37 @@
+/*
+ * Signals first, then three open descriptors, then the command: see ARCHITECTURE.md.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/signals.h"
+
+/* Blocked for ever and in every thread: they are read from a signalfd. One that comes before that is not lost. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	signals_ours(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Or the first descriptor that we open would take the place of stdin, stdout or stderr. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	block_signals();
+	open_standard_fds();
+	return cli_main(argc, argv);
+}
