@@ -11,8 +11,7 @@ struct chunked {
 	int state;
 	uint64_t left;    /* of the chunk's data */
 	unsigned line;    /* bytes of the present line, for the bound */
-	unsigned trailer; /* bytes of all trailers */
-	bool blank;
+	unsigned trailer; /* bytes of all trailers, for theirs */
 };
 
 enum chunked_verdict { CHUNKED_MORE, CHUNKED_DATA, CHUNKED_DONE, CHUNKED_BAD };

@@ -22,23 +22,24 @@ enum head_verdict {
 
 struct request_head {
 	struct span method, target, path, query; /* path: up to "?"; query: behind it, p == NULL without one */
+	struct span host;                        /* of the target in absolute form, else the Host field */
 	unsigned minor;                          /* HTTP/1.minor: 0 or 1 */
-	struct head_field fields[HEAD_FIELDS_MAX];
-	unsigned field_count;
-	struct span host;
-	bool keep_alive; /* by version and Connection */
+	bool keep_alive;                         /* by version and Connection */
 	bool chunked;
 	bool has_length;
 	uint64_t content_length;
-	bool expects_continue;
+	bool expects_continue; /* and has a body to wait for */
 	/* when HEAD_BAD: */
 	int status; /* 400, 414, 417, 431, 501, 505 */
 	const char *sentence;
+	unsigned field_count;
+	struct head_field fields[HEAD_FIELDS_MAX]; /* last, so that a head is made ready without clearing them */
 };
 
 /*
- * Parses `text` from its first byte; leading empty lines are skipped (RFC 9112, 2.2). Call it again with more text
- * after HEAD_MORE: *scanned remembers how far the search for the end has come (0 at first). `max` bounds the head: 431.
+ * Parses `text` from its first byte; a few leading empty lines are skipped (RFC 9112, 2.2). Call it again with more
+ * text after HEAD_MORE: *scanned remembers how far the search for the end has come (0 at first). `max` bounds the head:
+ * 431, or 414 when not even the request line ends within it.
  */
 enum head_verdict request_head_parse(
         struct span text, size_t max, size_t *scanned, struct request_head *head, size_t *used);
