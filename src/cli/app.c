@@ -6,10 +6,10 @@
 
 #include "backend/stdio.h"
 #include "base/fd.h"
+#include "base/leave.h"
 #include "base/mem.h"
 #include "cli/exit_codes.h"
 #include "cli/signals.h"
-#include "supervise/spawn.h"
 
 struct logger app_logger(const struct app *app, const char *module)
 {

@@ -10,7 +10,6 @@
 #include "cli/exit_codes.h"
 #include "front/http_front.h"
 #include "front/stdio_front.h"
-#include "supervise/spawn.h"
 #include "json/write.h"
 
 #define DEFAULT_HTTP "127.0.0.1:8080"
