@@ -8,14 +8,25 @@ static struct span without_port(struct span authority)
 	return span_cut(authority, span_find(authority, ':'));
 }
 
+/* 127.0.0.0/8 (RFC 1122, 3.2.1.3): digits and dots only, or "127.0.0.1.example.org" would be one. */
+static bool is_loopback_number(struct span host)
+{
+	if (!span_starts(host, SPAN("127.")))
+		return false;
+	for (size_t i = 0; i < host.n; i++)
+		if (host.p[i] != '.' && (host.p[i] < '0' || host.p[i] > '9'))
+			return false;
+	return true;
+}
+
 static bool is_loopback_name(struct span host)
 {
-	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]", "::1" };
+	static const char *const names[] = { "localhost", "[::1]", "::1" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_eq_nocase(host, span_of(names[i])))
 			return true;
-	return span_starts(host, SPAN("127.")) && span_find(host, ':') == host.n;
+	return is_loopback_number(host);
 }
 
 bool guard_is_loopback(struct span address)
