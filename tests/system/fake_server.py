@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""An MCP server over stdio that misbehaves to order. The knobs are one JSON object, argv[1]:
+
+  name, revision, capabilities      what it says of itself; `revision` is answered whatever was asked
+  tools, resources, prompts, templates   lists of items (a string is short for a plain item)
+  dumb            never answers initialize
+  refuse          revisions that it answers with an error to initialize
+  init_error      an error object to answer initialize with
+  init_delay      seconds before the answer to initialize
+  start_delay     seconds before it reads at all
+  before          steps (see below) before anything is read
+  on              {method: steps} run when a message of that method comes, before it is answered; steps that name
+                  $ID are the answer
+  die_on          {method: exit code}: exits when it comes, without an answer
+  fail_starts     exits at once that many times, counted in the file `counter`, then works
+  page            items per page; "endless": every page of tools/list has a next one
+  ignore_term, ignore_eof
+  record          a file that gets each line read, and "EOF", "TERM"; one line each, with the time in front
+  delay           seconds before each answer to tools/call
+
+Its tools: echo (its text), sleep {ms} (cancellable; {stubborn: true} answers although cancelled), received (all
+messages that came so far, raw), pid, env {name}, and
+
+  script {steps}  does the steps one after another; each is an object with one of
+    line          writes that text and a line feed         raw     writes that text as it is
+    hex           writes those bytes                       flood   writes that many bytes of garbage lines
+    repeat, text  writes the text that often               wait    ms
+    answer        answers the call with that text          stderr  writes that to stderr
+    stderr_flood  writes that many bytes of lines there    exit    ends with that code
+    kill          ends by that signal                      close   "stdout" or "stdin"
+    fork          so many grandchildren that ignore SIGTERM and leave the session; {"fork": 1, "same_group": true}
+    call_back     sends that request of its own, waits for the answer and remembers it (see `received`)
+    set           {"tools": [...]} replaces a list          stop    goes to sleep for ever (SIGSTOP)
+  In texts $ID stands for the id of the call as it came on the wire, $TOKEN for its progress token.
+"""
+
+import heapq
+import json
+import os
+import select
+import signal
+import sys
+import time
+
+KNOBS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+LISTS = {
+    "tools/list": ("tools", "name"),
+    "resources/list": ("resources", "uri"),
+    "resources/templates/list": ("resourceTemplates", "uriTemplate"),
+    "prompts/list": ("prompts", "name"),
+}
+OWN_TOOLS = ["echo", "sleep", "script", "received", "pid", "env"]
+
+
+def dumps(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_all(fd, data):
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def record(what):
+    path = KNOBS.get("record")
+    if path:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.write(fd, f"{time.monotonic():.4f} {what}\n".encode())
+        os.close(fd)
+
+
+def plain_item(kind, key, item):
+    if not isinstance(item, str):
+        return item
+    full = {key: item}
+    if kind == "tools":
+        full.update(description=item, inputSchema={"type": "object"})
+    elif kind != "prompts":
+        full["name"] = item
+    return full
+
+
+class Server:
+    def __init__(self):
+        self.timers, self.order = [], 0
+        self.received, self.cancelled = [], set()
+        self.lists = {
+            "tools": [*OWN_TOOLS, *KNOBS.get("tools", [])],
+            "resources": KNOBS.get("resources", []),
+            "resourceTemplates": KNOBS.get("templates", []),
+            "prompts": KNOBS.get("prompts", []),
+        }
+        self.buffer, self.stdin_open = b"", True
+
+    # output
+
+    def line(self, text):
+        write_all(1, text.encode("utf-8", "surrogatepass") + b"\n")
+
+    def send(self, message):
+        self.line(dumps(message))
+
+    def result(self, id, result):
+        self.send({"jsonrpc": "2.0", "id": id, "result": result})
+
+    def error(self, id, code, message, **more):
+        self.send({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message, **more}})
+
+    def text(self, id, text):
+        self.result(id, {"content": [{"type": "text", "text": text}]})
+
+    # time
+
+    def later(self, seconds, action, *args):
+        self.order += 1
+        heapq.heappush(self.timers, (time.monotonic() + seconds, self.order, action, args))
+
+    def run_timers(self):
+        while self.timers and self.timers[0][0] <= time.monotonic():
+            _, _, action, args = heapq.heappop(self.timers)
+            action(*args)
+
+    # input
+
+    def serve(self):
+        while True:
+            self.run_timers()
+            timeout = max(0, self.timers[0][0] - time.monotonic()) if self.timers else None
+            readable, _, _ = select.select([0] if self.stdin_open else [], [], [], timeout)
+            if readable:
+                self.read()
+
+    def read(self):
+        data = os.read(0, 1 << 20)
+        if not data:
+            record("EOF")
+            self.stdin_open = False
+            if not KNOBS.get("ignore_eof"):
+                os._exit(0)
+        self.buffer += data
+        *lines, self.buffer = self.buffer.split(b"\n")
+        for line in lines:
+            record(line.decode())
+            self.received.append(line.decode())
+            self.on_message(json.loads(line))
+
+    def on_message(self, m):
+        method, id = m.get("method"), m.get("id")
+        if method in KNOBS.get("die_on", {}):
+            os._exit(KNOBS["die_on"][method])
+        if method in KNOBS.get("on", {}):
+            self.steps(list(KNOBS["on"][method]), m)
+            if "$ID" in dumps(KNOBS["on"][method]):
+                return
+        if method == "notifications/cancelled":
+            self.cancelled.add(dumps(m["params"]["requestId"]))
+        if method is None or id is None:
+            return
+        if method == "initialize":
+            self.later(KNOBS.get("init_delay", 0), self.initialize, m)
+        elif method == "ping":
+            self.result(id, {})
+        elif method in LISTS:
+            self.list(m, *LISTS[method])
+        elif method == "tools/call":
+            self.later(KNOBS.get("delay", 0), self.call, m)
+        elif method == "prompts/get":
+            self.result(id, {"messages": [{"role": "user", "content": {"type": "text", "text": m["params"]["name"]}}]})
+        elif method == "resources/read":
+            self.read_resource(m)
+        elif method in ("logging/setLevel", "resources/subscribe", "resources/unsubscribe"):
+            self.result(id, {})
+        elif method == "completion/complete":
+            self.result(id, {"completion": {"values": [dumps(m["params"]["ref"])]}})
+        else:
+            self.error(id, -32601, "no such method here", data={"method": method})
+
+    def initialize(self, m):
+        asked = m["params"]["protocolVersion"]
+        if KNOBS.get("dumb"):
+            return
+        if "init_error" in KNOBS or asked in KNOBS.get("refuse", []):
+            self.send({"jsonrpc": "2.0", "id": m["id"], "error": KNOBS.get("init_error", {"code": -32602, "message": "no"})})
+            return
+        capabilities = {"tools": {"listChanged": True}, "logging": {}, "completions": {}}
+        if self.lists["resources"] or self.lists["resourceTemplates"]:
+            capabilities["resources"] = {"listChanged": True}
+        if self.lists["prompts"]:
+            capabilities["prompts"] = {"listChanged": True}
+        result = {
+            "protocolVersion": KNOBS.get("revision", asked),
+            "capabilities": KNOBS.get("capabilities", capabilities),
+            "serverInfo": {"name": KNOBS.get("name", "fake"), "version": "0"},
+        }
+        if "instructions" in KNOBS:
+            result["instructions"] = KNOBS["instructions"]
+        self.result(m["id"], result)
+
+    def list(self, m, kind, key):
+        items, page = self.lists[kind], KNOBS.get("page")
+        cursor = (m.get("params") or {}).get("cursor")
+        if page == "endless" and kind == "tools":
+            n = int(cursor or 0)
+            self.result(m["id"], {kind: [plain_item(kind, key, f"tool_{n}")], "nextCursor": str(n + 1)})
+            return
+        start = int(cursor or 0)
+        stop = start + page if isinstance(page, int) else len(items)
+        result = {kind: [plain_item(kind, key, item) for item in items[start:stop]]}
+        if stop < len(items):
+            result["nextCursor"] = str(stop)
+        self.result(m["id"], result)
+
+    def read_resource(self, m):
+        uri = m["params"]["uri"]
+        known = [r if isinstance(r, str) else r["uri"] for r in self.lists["resources"]]
+        prefixes = [t.partition("{")[0] if isinstance(t, str) else t["uriTemplate"].partition("{")[0] for t in self.lists["resourceTemplates"]]
+        if uri in known or any(uri.startswith(p) for p in prefixes):
+            self.result(m["id"], {"contents": [{"uri": uri, "text": f"{KNOBS.get('name', 'fake')}: {uri}"}]})
+        else:
+            self.error(m["id"], -32002, "Resource not found", data={"uri": uri})
+
+    # tools
+
+    def call(self, m):
+        name, id = m["params"]["name"], m["id"]
+        arguments = m["params"].get("arguments") or {}
+        if name == "sleep":
+            self.later(arguments.get("ms", 1000) / 1000, self.slept, id, arguments)
+        elif name == "script":
+            self.steps(list(arguments["steps"]), m)
+        elif name == "received":
+            self.text(id, json.dumps(self.received))
+        elif name == "pid":
+            self.text(id, str(os.getpid()))
+        elif name == "env":
+            self.text(id, os.environ.get(arguments["name"], "") if "name" in arguments else json.dumps(dict(os.environ)))
+        elif name == "echo" or any(name == (t if isinstance(t, str) else t["name"]) for t in self.lists["tools"]):
+            self.text(id, arguments["text"] if isinstance(arguments.get("text"), str) else dumps(arguments))
+        else:
+            self.error(id, -32602, f"Unknown tool: {name}")
+
+    def slept(self, id, arguments):
+        if dumps(id) not in self.cancelled or arguments.get("stubborn"):
+            self.text(id, "slept")
+
+    def fill(self, text, m):
+        token = ((m.get("params") or {}).get("_meta") or {}).get("progressToken")
+        return text.replace("$ID", dumps(m.get("id"))).replace("$TOKEN", dumps(token))
+
+    def steps(self, steps, m):
+        while steps:
+            step = steps.pop(0)
+            if "wait" in step:
+                self.later(step["wait"] / 1000, self.steps, steps, m)
+                return
+            self.step(step, m)
+
+    def step(self, step, m):
+        if "line" in step:
+            text = step["line"] if isinstance(step["line"], str) else dumps(step["line"])
+            self.line(self.fill(text, m))
+        elif "raw" in step:
+            write_all(1, self.fill(step["raw"], m).encode("utf-8", "surrogatepass"))
+        elif "hex" in step:
+            write_all(1, bytes.fromhex(step["hex"]))
+        elif "repeat" in step:
+            write_all(1, self.fill(step["text"], m).encode() * step["repeat"])
+        elif "flood" in step:
+            write_all(1, (b"garbage " * 127 + b"\n") * (step["flood"] // 1017 + 1))
+        elif "answer" in step:
+            self.text(m["id"], step["answer"])
+        elif "stderr" in step:
+            write_all(2, step["stderr"].encode("utf-8", "surrogateescape"))
+        elif "stderr_flood" in step:
+            write_all(2, (b"noise " * 16 + b"\n") * (step["stderr_flood"] // 97 + 1))
+        elif "exit" in step:
+            os._exit(step["exit"])
+        elif "kill" in step:
+            signal.signal(step["kill"], signal.SIG_DFL) if step["kill"] != signal.SIGKILL else None
+            os.kill(os.getpid(), step["kill"])
+        elif "close" in step:
+            os.close({"stdin": 0, "stdout": 1}[step["close"]])
+            self.stdin_open = self.stdin_open and step["close"] != "stdin"
+        elif "fork" in step:
+            for _ in range(step["fork"]):
+                spawn_survivor(step.get("same_group", False))
+        elif "call_back" in step:
+            self.line(self.fill(dumps(step["call_back"]), m))
+        elif "set" in step:
+            self.lists.update(step["set"])
+        elif "stop" in step:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            raise ValueError(step)
+
+
+def spawn_survivor(same_group):
+    """A grandchild whose parent is gone at once, which ignores SIGTERM, and unless told otherwise left the group."""
+    if pid := os.fork():
+        os.waitpid(pid, 0)
+        return
+    if not same_group:
+        os.setsid()
+    if os.fork():
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for fd in (0, 1, 2):
+        os.close(fd)
+    while True:
+        time.sleep(1000)
+
+
+def on_term(*_):
+    record("TERM")
+    if not KNOBS.get("ignore_term"):
+        os._exit(143)
+
+
+def count_start():
+    """True while this start is one of those that are to fail."""
+    with open(KNOBS["counter"], "a+") as f:
+        f.write(".")
+        f.flush()
+        return os.fstat(f.fileno()).st_size <= KNOBS["fail_starts"]
+
+
+def main():
+    signal.signal(signal.SIGTERM, on_term)
+    record(f"START {os.getpid()}")
+    if "fail_starts" in KNOBS and count_start():
+        os._exit(KNOBS.get("exit_code", 3))
+    server = Server()
+    time.sleep(KNOBS.get("start_delay", 0))
+    server.steps(list(KNOBS.get("before", [])), {})
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()
