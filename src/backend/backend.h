@@ -10,6 +10,7 @@
 #ifndef SLUICE_BACKEND_BACKEND_H
 #define SLUICE_BACKEND_BACKEND_H
 
+#include "backend/life.h"
 #include "base/clock.h"
 #include "base/end_reason.h"
 #include "base/list.h"
@@ -19,24 +20,7 @@
 
 struct backend;
 
-/* clang-format off */
-#define BACKEND_STATES(X) \
-	X(STOPPED,  "stopped")  /* not running and not wanted: never started yet, or asked to stop */ \
-	X(STARTING, "starting") /* spawning or connecting, initialize, first lists */ \
-	X(READY,    "ready") \
-	X(BACKOFF,  "backoff")  /* the last try failed or the process died; the next try has its time */ \
-	X(IDLE,     "idle")     /* stopped for want of use; the next call brings it back. Counts as up */ \
-	X(STOPPING, "stopping") /* the ladder is at work */
-/* clang-format on */
-
-#define X(symbol, name) BACKEND_##symbol,
-enum backend_state { BACKEND_STATES(X) BACKEND_STATE_COUNT };
-#undef X
-
-const char *backend_state_name(enum backend_state s);
-
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
-enum idle_rule { IDLE_ADAPTIVE, IDLE_NEVER, IDLE_FIXED };
 
 /* One server of the configuration. Strings live as long as the configuration does. */
 struct backend_conf {
@@ -84,6 +68,9 @@ struct backend_call {
 	struct list node;        /* in the backend: all its calls */
 	uint64_t id;             /* on the backend's wire */
 	struct outgoing *unsent; /* the queued line, while no byte of it was accepted by a write */
+	bool wants_progress;     /* we planted a token */
+	enum end_reason why;     /* while its end is due: what will be told */
+	enum outcome outcome;
 };
 
 struct backend_sink {

@@ -1,0 +1,185 @@
+#include "backend/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include "base/mem.h"
+
+#define BATCH 64         /* lines per write */
+#define WRITES_AT_ONCE 8 /* then others first, even if the pipe takes more */
+
+void outbox_init(struct outbox *o)
+{
+	*o = (struct outbox){ 0 };
+	list_init(&o->open);
+	list_init(&o->held);
+}
+
+static struct outgoing *new_line(size_t n)
+{
+	struct outgoing *line = mem_alloc(sizeof(*line) + n);
+
+	*line = (struct outgoing){ .n = n };
+	return line;
+}
+
+/* A buffer that is just as large as what will be put into it, so that it never moves. */
+static struct buf buf_over(struct outgoing *line)
+{
+	return (struct buf){ .mem = line->text, .cap = line->n };
+}
+
+struct outgoing *outgoing_request(struct backend_call *call, const struct message *m, struct splice name)
+{
+	char digits[24];
+	struct buf number = { .mem = digits, .cap = sizeof(digits) };
+
+	buf_add_u64(&number, call->id);
+	const struct splice splices[] = { { m->id, buf_span(&number) }, { m->progress_token, buf_span(&number) }, name };
+	struct pieces pieces = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
+	struct outgoing *line = new_line(pieces.size + 1);
+	struct buf text = buf_over(line);
+
+	if (m->multiline)
+		pieces_put_line(&text, &pieces);
+	else
+		pieces_put(&text, &pieces);
+	buf_add_char(&text, '\n');
+	assert(text.mem == line->text && text.to == line->n);
+	line->call = call;
+	return line;
+}
+
+struct outgoing *outgoing_text(struct span json)
+{
+	struct outgoing *line = new_line(json.n + 1);
+	struct buf text = buf_over(line);
+
+	buf_add(&text, json);
+	buf_add_char(&text, '\n');
+	line->own = true;
+	return line;
+}
+
+static void append(struct outbox *o, struct list *to, struct outgoing *line)
+{
+	list_append(to, &line->node);
+	o->bytes += line->n;
+	o->own_bytes += line->own ? line->n : 0;
+	if (line->call != NULL)
+		line->call->unsent = line;
+}
+
+void outbox_add(struct outbox *o, struct outgoing *line)
+{
+	append(o, &o->open, line);
+}
+
+void outbox_hold(struct outbox *o, struct outgoing *line)
+{
+	assert(line->call != NULL);
+	append(o, &o->held, line);
+}
+
+void outbox_release(struct outbox *o)
+{
+	for (struct list *node; (node = list_take_first(&o->held)) != NULL;)
+		list_append(&o->open, node);
+}
+
+static void drop(struct outbox *o, struct outgoing *line)
+{
+	list_unlink(&line->node);
+	o->own_bytes -= line->own ? line->n : 0;
+	if (line->call != NULL)
+		line->call->unsent = NULL;
+	free(line);
+}
+
+void outbox_remove(struct outbox *o, struct outgoing *line)
+{
+	assert(line->call != NULL);
+	o->bytes -= line->n;
+	drop(o, line);
+}
+
+void outbox_recall(struct outbox *o)
+{
+	struct list later;
+
+	list_move_all(&o->held, &later);
+	for (struct list *node; (node = list_take_first(&o->open)) != NULL;) {
+		struct outgoing *line = list_entry(node, struct outgoing, node);
+		if (line->call != NULL) {
+			list_append(&o->held, node);
+			continue;
+		}
+		o->bytes -= line->n;
+		drop(o, line);
+	}
+	o->bytes += o->first_done;
+	o->first_done = 0;
+	for (struct list *node; (node = list_take_first(&later)) != NULL;)
+		list_append(&o->held, node);
+}
+
+void outbox_clear(struct outbox *o)
+{
+	outbox_recall(o);
+	list_each(node, &o->held)
+		drop(o, list_entry(node, struct outgoing, node));
+	outbox_init(o);
+}
+
+static int gather(struct outbox *o, struct iovec *batch)
+{
+	size_t done = o->first_done;
+	int n = 0;
+
+	list_each(node, &o->open) {
+		struct outgoing *line = list_entry(node, struct outgoing, node);
+		if (n == BATCH)
+			break;
+		batch[n++] = (struct iovec){ line->text + done, line->n - done };
+		done = 0;
+	}
+	return n;
+}
+
+/* A write has accepted `n` bytes. */
+static void advance(struct outbox *o, size_t n)
+{
+	o->bytes -= n;
+	while (n > 0) {
+		struct outgoing *line = list_entry(list_first(&o->open), struct outgoing, node);
+		size_t left = line->n - o->first_done;
+		if (line->call != NULL) {
+			line->call->unsent = NULL;
+			line->call = NULL;
+		}
+		if (n < left) {
+			o->first_done += n;
+			return;
+		}
+		n -= left;
+		o->first_done = 0;
+		drop(o, line);
+	}
+}
+
+enum outbox_verdict outbox_write(struct outbox *o, int fd)
+{
+	struct iovec batch[BATCH];
+
+	for (int i = 0; i < WRITES_AT_ONCE && !list_is_empty(&o->open); i++) {
+		ssize_t n = writev(fd, batch, gather(o, batch));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_BROKEN;
+		advance(o, (size_t)n);
+	}
+	return list_is_empty(&o->open) ? OUTBOX_DONE : OUTBOX_BLOCKED;
+}

@@ -1,0 +1,78 @@
+/*
+ * Shared by stdio.c (the life of the process, and what comes from the gateway) and stdio_read.c (what comes from the
+ * server).
+ */
+#ifndef SLUICE_BACKEND_STDIO_PRIVATE_H
+#define SLUICE_BACKEND_STDIO_PRIVATE_H
+
+#include "backend/handshake.h"
+#include "backend/lines.h"
+#include "backend/outbox.h"
+#include "backend/pending.h"
+#include "backend/rate.h"
+#include "backend/stderr_log.h"
+#include "backend/stdio.h"
+
+struct stdio {
+	struct backend base; /* first */
+	struct loop *loop;
+	struct supervisor *supervisor;
+	struct logger log;
+	uint64_t random;
+
+	struct life life;
+	struct timer timer; /* of the life */
+	struct handshake handshake;
+	struct pending pending;
+	struct outbox outbox;
+	struct post write_post; /* one write for all lines of a turn */
+
+	struct post tell_post;
+	enum backend_state told;
+	unsigned told_failures;
+	bool tell_anyway; /* that it is stopped, also if it never was anything else */
+
+	struct child_conf child_conf;
+	struct child *child;
+	struct watch *in, *out, *err; /* its stdin, stdout, stderr */
+	bool blocked;                 /* its stdin takes no more for now */
+	mono_t spawned_at;
+	struct lines lines; /* of its stdout */
+	struct rate complaints;
+	struct stderr_log stderr_log;
+
+	unsigned changed; /* bits of enum list_kind: to be asked for anew */
+	mono_t asked_at;
+	struct timer changed_timer;
+
+	bool fell;       /* the next start is a restart */
+	bool pipe_broke; /* before it exited: the exit may explain it better */
+	char why[ERR_TEXT_MAX];
+	uint64_t starts, restarts, dropped;
+};
+
+static inline mono_t stdio_now(const struct stdio *s)
+{
+	return loop_now(s->loop);
+}
+
+/* An event of its life. The last thing that a function does, because much may follow. */
+void stdio_step(struct stdio *s, enum life_event event);
+
+/* Why it fell or could not start, for people. */
+void stdio_explain(struct stdio *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Queues a message of our own; dropped when the server is being ended or does not read. */
+void stdio_send(struct stdio *s, struct span json);
+uint64_t stdio_request(struct stdio *s, enum method method, struct span params);
+void stdio_notify(struct stdio *s, enum method method, struct span params);
+
+/* Takes the call out; its end is the caller's to tell. */
+void stdio_call_left(struct stdio *s, struct backend_call *call, bool answered);
+
+/* What comes from the server. */
+extern const struct handshake_port stdio_handshake_port;
+void stdio_on_stdout(void *arg, unsigned events);
+void stdio_on_stderr(void *arg, unsigned events);
+
+#endif
