@@ -46,7 +46,11 @@ struct budget {
 	unsigned clipped;
 };
 
-/* `longest_eof_ms` and `longest_term_ms`: of the server whose sum is the longest. */
+/* For the warning. */
+const char *budget_clip_sentence(enum budget_clip clip);
+
+/* `longest_eof_ms` and `longest_term_ms`: of the server whose sum is the longest; both 0 when there is none. No
+ * duration is longer than 2^31 ms (24 days), which the configuration sees to. */
 struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0);
 
 /* The plan as a timeline for people, as `sluice check` prints it: each phase, its start, its bound, what is left. */

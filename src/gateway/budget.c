@@ -1,0 +1,137 @@
+#include "gateway/budget.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define DURATION_MOST_MS ((msec_t)1 << 31) /* products of two of them fit */
+#define BAR_COLUMNS 30
+
+static msec_t least(msec_t a, msec_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool in_range(msec_t ms)
+{
+	return ms >= 0 && ms <= DURATION_MOST_MS;
+}
+
+struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0)
+{
+	assert(in_range(conf->grace_ms) && in_range(conf->pre_stop_ms) && in_range(conf->margin_ms));
+	assert(in_range(longest_eof_ms) && in_range(longest_term_ms));
+
+	msec_t grace = conf->grace_ms - least(conf->pre_stop_ms, conf->grace_ms);
+	msec_t margin = least(conf->margin_ms, grace / 4);
+	msec_t end = grace - margin;
+	msec_t stopping_wanted = longest_eof_ms + longest_term_ms + STOP_SLACK_MS;
+	msec_t stopping = least(stopping_wanted, end / 2);
+	msec_t stop = end - stopping;
+	msec_t lame_duck_end = least(conf->lame_duck_max_ms, stop);
+
+	return (struct budget){
+		.t0 = t0,
+		.lame_duck_min = mono_add(t0, least(conf->lame_duck_min_ms, lame_duck_end)),
+		.lame_duck_end = mono_add(t0, lame_duck_end),
+		.stop = mono_add(t0, stop),
+		.end = mono_add(t0, end),
+		.backstop = mono_add(t0, grace - margin / 2),
+		.killed = mono_add(t0, grace),
+		.stop_eof_ms = longest_eof_ms * stopping / stopping_wanted,
+		.stop_term_ms = longest_term_ms * stopping / stopping_wanted,
+		.clipped = (margin < conf->margin_ms ? CLIP_MARGIN : 0u) |
+		           (stopping < stopping_wanted ? CLIP_STOP : 0u) |
+		           (stop < conf->lame_duck_max_ms ? CLIP_LAME_DUCK : 0u) |
+		           (conf->pre_stop_ms > 0 && grace == 0 ? CLIP_PRE_STOP : 0u),
+	};
+}
+
+const char *budget_clip_sentence(enum budget_clip clip)
+{
+	switch (clip) {
+	case CLIP_MARGIN:
+		return "lifecycle.margin is cut to a quarter of the grace period";
+	case CLIP_STOP:
+		return "the servers' stop times do not fit the grace period and are scaled down";
+	case CLIP_LAME_DUCK:
+		return "lifecycle.lameDuck.max does not fit the grace period and ends when the servers must be stopped";
+	case CLIP_PRE_STOP:
+		return "lifecycle.preStop takes the whole grace period";
+	}
+	assert(!"a clip is one of the list");
+	return NULL;
+}
+
+/* "13.5 s": short enough to be passed by value, so that a line of the plan is one printf */
+struct seconds {
+	char text[32];
+};
+
+static struct seconds seconds(msec_t ms)
+{
+	struct seconds s;
+	int n = snprintf(s.text, sizeof(s.text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+
+	while (s.text[n - 1] == '0')
+		n--;
+	if (s.text[n - 1] == '.')
+		n--;
+	snprintf(s.text + n, sizeof(s.text) - (size_t)n, " s");
+	return s;
+}
+
+static struct seconds since_t0(const struct budget *b, mono_t at)
+{
+	return seconds(mono_diff(at, b->t0));
+}
+
+static size_t bar_column(const struct budget *b, mono_t at)
+{
+	msec_t whole = mono_diff(b->killed, b->t0);
+
+	return whole > 0 ? (size_t)(mono_diff(at, b->t0) * BAR_COLUMNS / whole) : 0;
+}
+
+static void print_phase(const struct budget *b, const char *name, mono_t from, mono_t until, struct buf *out)
+{
+	size_t first = bar_column(b, from), past = bar_column(b, until);
+
+	buf_printf(out, "  %-18s%10s%10s%10s   |", name, since_t0(b, from).text, since_t0(b, until).text,
+	        seconds(mono_diff(b->killed, from)).text);
+	for (size_t column = 0; column < BAR_COLUMNS; column++)
+		buf_add_char(out, column >= first && column < past ? '#' : ' ');
+	buf_add(out, SPAN("|\n"));
+}
+
+static void print_rules(const struct budget *b, const struct lifecycle_conf *conf, struct buf *out)
+{
+	buf_printf(out, "  Lame-duck ends after %s if no request came for %s, at the latest after %s.\n",
+	        since_t0(b, b->lame_duck_min).text, seconds(conf->lame_duck_quiet_ms).text,
+	        since_t0(b, b->lame_duck_end).text);
+	buf_printf(out, "  Draining ends with the last call; at %s calls older than %s are cut.\n",
+	        since_t0(b, b->stop).text, seconds(mono_diff(b->stop, b->lame_duck_end)).text);
+	buf_printf(out, "  A server has at most %s after the end of its stdin and %s after SIGTERM, then SIGKILL.\n",
+	        seconds(b->stop_eof_ms).text, seconds(b->stop_term_ms).text);
+	buf_printf(out,
+	        "  Should the process hang, it ends itself by force at %s; the kubelet's SIGKILL comes at %s.\n",
+	        since_t0(b, b->backstop).text, since_t0(b, b->killed).text);
+}
+
+void budget_print(const struct budget *b, const struct lifecycle_conf *conf, struct buf *out)
+{
+	buf_printf(out, "Shutdown plan: %s from SIGTERM to SIGKILL", since_t0(b, b->killed).text);
+	if (conf->pre_stop_ms > 0)
+		buf_printf(out, " (gracePeriod %s, preStop takes %s of it)", seconds(conf->grace_ms).text,
+		        seconds(least(conf->pre_stop_ms, conf->grace_ms)).text);
+	buf_printf(out, "\n\n  %-18s%10s%10s%10s   |%-15s%15s|\n", "phase", "start", "bound", "left", "SIGTERM",
+	        "SIGKILL");
+	print_phase(b, "lame_duck", b->t0, b->lame_duck_end, out);
+	print_phase(b, "draining", b->lame_duck_end, b->stop, out);
+	print_phase(b, "stopping_backends", b->stop, b->end, out);
+	print_phase(b, "exiting", b->end, b->backstop, out);
+	buf_add_char(out, '\n');
+	print_rules(b, conf, out);
+	for (unsigned clip = CLIP_MARGIN; clip <= CLIP_PRE_STOP; clip <<= 1)
+		if (b->clipped & clip)
+			buf_printf(out, "  warning: %s\n", budget_clip_sentence(clip));
+}
