@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "json/write.h"
 
 static struct call *call_of(struct backend_call *at)
 {
@@ -121,9 +122,11 @@ static void on_posted(void *arg)
 
 static void take_back(struct call *c)
 {
-	struct span reason = span_of(end_reason_sentence(c->why));
+	struct buf *reason = &c->gw->scratch;
 
-	c->outcome = c->slot->backend->ops->cancel(c->slot->backend, &c->at, reason);
+	buf_reset(reason);
+	json_put_string(reason, span_of(end_reason_sentence(c->why)));
+	c->outcome = c->slot->backend->ops->cancel(c->slot->backend, &c->at, buf_span(reason));
 	list_unlink(&c->in_slot);
 }
 

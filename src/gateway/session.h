@@ -1,19 +1,20 @@
 /*
  * Sessions: what a client said of itself at `initialize`, and the little that it may change later. The session's id is
  * a sealed token that holds all of the former, so any replica with the same keys rebuilds a session that it has never
- * seen, and memory is dropped without asking anybody (interface.md, section 2).
+ * seen, and memory is dropped without asking anybody: after `idle_timeout_ms` without use, or for a newer one when
+ * there are `max`. Sessions belong to the table; a pointer to one is good while it has calls or pushes, or until the
+ * next turn of the loop.
  */
 #ifndef SLUICE_GATEWAY_SESSION_H
 #define SLUICE_GATEWAY_SESSION_H
 
-#include "base/arena.h"
-#include "base/map.h"
 #include "base/sched.h"
 #include "crypto/seal.h"
 #include "mcp/revision.h"
 
 #define SESSION_NAME_MAX 64
 #define SESSION_TOKEN_MAX 512
+#define SESSION_TOMBSTONES 4096
 #define SESSION_VALID_MS ((msec_t)7 * 24 * 3600 * 1000)
 
 enum client_capability { CLIENT_SAMPLING = 1, CLIENT_ELICITATION = 2, CLIENT_ELICITATION_URL = 4, CLIENT_ROOTS = 8 };
@@ -46,14 +47,23 @@ int message_level_parse(struct span name); /* -1: unknown */
 
 struct session {
 	struct session_info info;
-	struct span token;        /* not set for the one client of a stdio front */
+	struct span token;        /* not set for the one client of a stdio front, which is never dropped */
+	int64_t created_ms;       /* by the wall clock; a token is valid for SESSION_VALID_MS from then on */
+	uint64_t nonce;           /* its name among all sessions of all replicas */
 	enum message_level level; /* of notifications/message that it wants; LEVEL_INFO until it says */
 	bool rebuilt;             /* from its token alone: lists may have changed meanwhile */
-	unsigned calls;           /* in flight; a session with calls or pushes is never dropped */
+	struct list calls;        /* in flight: the gateway's */
+	unsigned call_count;      /* their number; a session with calls or pushes is never dropped */
 	struct list pushes;       /* open streams: struct push in gateway.h */
 	struct list node;         /* of all, the one unused for longest first */
 	mono_t used;
 };
+
+/*
+ * Sets a text of session_info (SESSION_NAME_MAX + 1 bytes) from a raw JSON string, cut to whole UTF-8 characters and at
+ * a NUL; empty when `json` is no string.
+ */
+void session_set_text(char *text, struct span json);
 
 struct sessions; /* the table */
 
@@ -67,11 +77,18 @@ struct session *session_create(struct sessions *s, const struct session_info *in
 /* One without a token, for a front that is a single client. */
 struct session *session_create_local(struct sessions *s, const struct session_info *info);
 
-/* The session of a token, rebuilt if its memory is gone; NULL: not ours, expired, or ended. Marks it as used. */
+/*
+ * The session of a token, rebuilt if its memory is gone; NULL: not ours, expired, or ended. Marks it as used. A session
+ * that was given out is always found: when all `max` are in use a rebuilt one comes on top, until it is not used
+ * itself.
+ */
 struct session *session_find(struct sessions *s, struct span token, int64_t wall_ms);
 
-/* DELETE: forgets it and leaves a tombstone (bounded), so that the token is refused from now on. */
-void session_end(struct sessions *s, struct session **session);
+/*
+ * DELETE: forgets it and leaves a tombstone, so that the token is refused from now on (of the last SESSION_TOMBSTONES
+ * that were ended here). Its calls and pushes are gone by then (asserted).
+ */
+void sessions_end(struct sessions *s, struct session **session);
 
 size_t sessions_count(const struct sessions *s);
 

@@ -1,0 +1,218 @@
+#include "server.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "mcp/jsonrpc.h"
+#include "json/write.h"
+
+#define NEVER_MS (-1)
+
+struct temper {
+	msec_t latest_ms;              /* the slowest answer */
+	msec_t eof_ms, term_ms;        /* it leaves so long after EOF and SIGTERM; NEVER_MS: it does not care */
+	unsigned silent, dying, wrong; /* percent of the requests: no answer, it dies instead, nonsense */
+	bool mute;                     /* does not even answer initialize */
+};
+
+struct answer {
+	struct list node;
+	struct timer timer;
+	struct server *server;
+	struct buf text;
+};
+
+struct server {
+	struct world *world;
+	struct child *process;
+	struct temper temper;
+	struct list answers; /* to come */
+	struct timer leaving, crash;
+	struct buf line;
+	bool leaves;
+	int exit_signal;
+};
+
+static struct temper draw_temper(struct world *w)
+{
+	return (struct temper){
+		.latest_ms = chance(w, 70) ? 50 : 20000,
+		.eof_ms = chance(w, 80) ? (msec_t)below(w, 1500) : NEVER_MS,
+		.term_ms = chance(w, 80) ? (msec_t)below(w, 1500) : NEVER_MS,
+		.silent = chance(w, 20) ? 20 : 0,
+		.dying = chance(w, 15) ? 10 : 0,
+		.wrong = chance(w, 15) ? 20 : 0,
+		.mute = chance(w, 7),
+	};
+}
+
+static void on_crash(void *arg)
+{
+	struct server *s = arg;
+
+	if (chance(s->world, 50))
+		process_exit(s->process, 3);
+	else
+		process_die_of(s->process, 11);
+}
+
+struct server *server_new(struct world *w, struct child *process)
+{
+	struct server *s = NEW(struct server);
+
+	*s = (struct server){ .world = w, .process = process, .temper = draw_temper(w) };
+	list_init(&s->answers);
+	if (chance(w, 25))
+		timer_set_in(world_sched(w), &s->crash, (msec_t)below(w, 20000), on_crash, s);
+	return s;
+}
+
+static void answer_free(struct answer *a)
+{
+	timer_stop(world_sched(a->server->world), &a->timer);
+	list_unlink(&a->node);
+	buf_free(&a->text);
+	free(a);
+}
+
+void server_end(struct server **sp)
+{
+	struct server *s = *sp;
+
+	*sp = NULL;
+	list_each (node, &s->answers)
+		answer_free(list_entry(node, struct answer, node));
+	timer_stop(world_sched(s->world), &s->leaving);
+	timer_stop(world_sched(s->world), &s->crash);
+	buf_free(&s->line);
+	free(s);
+}
+
+static void on_answer_due(void *arg)
+{
+	struct answer *a = arg;
+
+	process_write(a->server->process, buf_span(&a->text));
+	answer_free(a);
+}
+
+static struct answer *answer_later(struct server *s)
+{
+	struct answer *a = NEW(struct answer);
+
+	a->server = s;
+	list_append(&s->answers, &a->node);
+	timer_set_in(world_sched(s->world), &a->timer, (msec_t)below(s->world, (uint64_t)s->temper.latest_ms),
+	        on_answer_due, a);
+	return a;
+}
+
+static const char *result_for(enum method m)
+{
+	switch (m) {
+	case METHOD_INITIALIZE:
+		return "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{\"listChanged\":true},\"logging\":{}},"
+		       "\"serverInfo\":{\"name\":\"sim\",\"version\":\"1\"}}";
+	case METHOD_TOOLS_LIST:
+		return "{\"tools\":[{\"name\":\"t\",\"inputSchema\":{\"type\":\"object\"}}]}";
+	default:
+		return "{}";
+	}
+}
+
+static const char *nonsense(struct server *s)
+{
+	static const char *const lines[] = {
+		"{\"jsonrpc\":\"2.0\",\"id\":999999,\"result\":{}}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":{}}\n",
+		"not json at all\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"sampling/createMessage\",\"params\":{}}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"error\",\"data\":1}}\n",
+	};
+
+	return lines[below(s->world, sizeof(lines) / sizeof(lines[0]))];
+}
+
+static void put_answer(struct server *s, const struct message *m)
+{
+	struct answer *a = answer_later(s);
+
+	if (span_is_set(m->progress_token) && chance(s->world, 50))
+		buf_printf(&a->text,
+		        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":%.*s,"
+		        "\"progress\":1}}\n",
+		        SPAN_ARG(m->progress_token));
+	if (chance(s->world, s->temper.wrong))
+		buf_add(&a->text, span_of(nonsense(s)));
+	if (m->method_id == METHOD_TOOLS_CALL && chance(s->world, 10))
+		rpc_put_error(&a->text, m->id, RPC_INVALID_PARAMS, SPAN("no"));
+	else
+		rpc_put_result(&a->text, m->id, span_of(result_for(m->method_id)));
+	buf_add_char(&a->text, '\n');
+	if (chance(s->world, 3)) /* twice */
+		buf_add(&a->text, buf_span(&a->text));
+}
+
+/* True if the process has ended. */
+static bool take_line(struct server *s, struct span line)
+{
+	struct message_fault fault;
+	struct message m;
+
+	if (!message_parse(line, 64, &m, &fault)) {
+		world_tell(s->world, "a server got nonsense: %.*s", SPAN_ARG(line));
+		abort(); /* we never write any */
+	}
+	if (m.kind != MESSAGE_REQUEST || s->temper.mute)
+		return false;
+	if (chance(s->world, s->temper.dying)) {
+		process_exit(s->process, 1);
+		return true;
+	}
+	if (m.method_id != METHOD_TOOLS_CALL || !chance(s->world, s->temper.silent))
+		put_answer(s, &m);
+	return false;
+}
+
+void server_input(struct server *s, struct span bytes)
+{
+	buf_add(&s->line, bytes);
+	for (;;) {
+		struct span have = buf_span(&s->line);
+		size_t at = span_find(have, '\n');
+		if (at == have.n || take_line(s, span_cut(have, at)))
+			return;
+		buf_take(&s->line, at + 1);
+	}
+}
+
+static void on_leaving(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->exit_signal != 0)
+		process_die_of(s->process, s->exit_signal);
+	else
+		process_exit(s->process, 0);
+}
+
+static void leave_in(struct server *s, msec_t in_ms, int signo)
+{
+	if (s->leaves || in_ms == NEVER_MS)
+		return;
+	s->leaves = true;
+	s->exit_signal = signo;
+	timer_set_in(world_sched(s->world), &s->leaving, in_ms, on_leaving, s);
+}
+
+void server_eof(struct server *s)
+{
+	leave_in(s, s->temper.eof_ms, 0);
+}
+
+void server_term(struct server *s)
+{
+	leave_in(s, s->temper.term_ms, 15);
+}
