@@ -151,8 +151,10 @@ static void put_answer(struct server *s, const struct message *m)
 	else
 		rpc_put_result(&a->text, m->id, span_of(result_for(m->method_id)));
 	buf_add_char(&a->text, '\n');
-	if (chance(s->world, 3)) /* twice */
-		buf_add(&a->text, buf_span(&a->text));
+	if (chance(s->world, 3)) { /* twice */
+		rpc_put_result(&a->text, m->id, SPAN("{}"));
+		buf_add_char(&a->text, '\n');
+	}
 }
 
 /* True if the process has ended. */
