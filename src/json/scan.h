@@ -5,19 +5,22 @@
  *
  * What to pick is a "shape", a constant table of keys, nested as the text is:
  *
- *	static const struct json_shape params[] = { { "name", SLOT_NAME, NULL }, { NULL } };
- *	static const struct json_shape message[] = { { "id", SLOT_ID, NULL }, { "params", SLOT_PARAMS, params }, { NULL
- *} };
+ *	static const struct json_shape params[] = { { "name", SLOT_NAME, NULL }, { NULL, 0, NULL } };
+ *	static const struct json_shape message[] = {
+ *		{ "id", SLOT_ID, NULL }, { "params", SLOT_PARAMS, params }, { NULL, 0, NULL }
+ *	};
  *
  * A key is compared by its meaning ("\u0069d" is "id"). A member that the shape names and that comes twice is marked
- * in `twice`; the first one is kept. Other duplicates are none of our business.
+ * in `twice`; the first one is kept, and nothing is picked inside the second. Other duplicates are none of our
+ * business.
  */
 #ifndef SLUICE_JSON_SCAN_H
 #define SLUICE_JSON_SCAN_H
 
 #include "base/span.h"
 
-#define JSON_SLOTS 64 /* slots are bits of a word */
+#define JSON_SLOTS 64       /* slots are bits of a word */
+#define JSON_DEPTH_MAX 1000 /* of what may be asked for as max_depth: the scanner recurses */
 
 struct json_shape {
 	const char *key; /* NULL ends the table */
@@ -39,7 +42,10 @@ struct json_fault {
 	const char *sentence; /* "a control character in a string" */
 };
 
-/* The text is one value, with white space around it at most. `shape` may be NULL, and so may `found` then. */
+/*
+ * The text is one value, with white space around it at most. max_depth 1 allows an array, but none in it. `shape` may
+ * be NULL, and so may `found` then. After a fault `found` is of no use.
+ */
 bool json_scan(struct span text, unsigned max_depth, const struct json_shape *shape, struct json_found *found,
         struct json_fault *fault);
 
@@ -50,7 +56,10 @@ enum json_type { JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_TRUE, J
 /* JSON_NONE for a span that is not set. */
 enum json_type json_type_of(struct span value);
 
-/* Walks the members of an object or the items of an array. `key` is the raw text between the quotes. */
+/*
+ * Walks the members of an object or the items of an array; anything else is walked like an empty one. `key` is the raw
+ * text between the quotes.
+ */
 struct json_walk {
 	const char *at, *end;
 	bool object;

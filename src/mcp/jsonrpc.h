@@ -30,10 +30,10 @@ struct message {
 
 /* Why a text is not a message: what to tell its sender. */
 struct message_fault {
-	int code;             /* -32700 or -32600 */
+	int code;             /* -32700 (no JSON, or nested too deeply) or -32600 */
 	const char *sentence; /* "the member \"id\" is neither a string nor an integer" */
 	size_t at;            /* offset, for -32700 */
-	struct span id;       /* if one could be read, for the answer */
+	struct span id;       /* if one could be read, for the answer; never that of an answer */
 };
 
 #define RPC_PARSE_ERROR (-32700)
@@ -47,8 +47,9 @@ struct message_fault {
 /*
  * Checks the text and takes the message apart. Rules: `jsonrpc` is "2.0"; a request's id is a string or an integer,
  * never null (MCP, all revisions); an answer has one of result and error; an error's code is an integer; `params` is an
- * object when there; the members that we read come at most once. An array is a fault (-32600): take it apart with
- * json_walk first where batches are allowed.
+ * object when there; the members that we read come at most once. What else they hold is for their readers to judge:
+ * params.name may be a number here. An error without id, or with id null, has no id (m->id is not set). An array is a
+ * fault (-32600): take it apart with json_walk first where batches are allowed.
  */
 bool message_parse(struct span text, unsigned max_depth, struct message *m, struct message_fault *fault);
 

@@ -1,0 +1,80 @@
+#include "mcp/method.h"
+
+#include <assert.h>
+
+static const struct method_row {
+	struct span name;
+	enum sender sender;
+	bool request;
+} rows[METHOD_COUNT] = {
+#define X(symbol, name, sender, request) [METHOD_##symbol] = { SPAN(name), SENDER_##sender, request },
+	METHODS(X)
+#undef X
+};
+
+/* clang-format off */
+static const struct list_row {
+	enum method list, changed;
+	const char *member, *key;
+} lists[LIST_KINDS] = {
+	[LIST_TOOLS]     = { METHOD_TOOLS_LIST,              METHOD_TOOLS_CHANGED,     "tools",             "name" },
+	[LIST_RESOURCES] = { METHOD_RESOURCES_LIST,          METHOD_RESOURCES_CHANGED, "resources",         "uri" },
+	[LIST_TEMPLATES] = { METHOD_RESOURCE_TEMPLATES_LIST, METHOD_RESOURCES_CHANGED, "resourceTemplates", "uriTemplate" },
+	[LIST_PROMPTS]   = { METHOD_PROMPTS_LIST,            METHOD_PROMPTS_CHANGED,   "prompts",           "name" },
+};
+/* clang-format on */
+
+static const struct method_row *row(enum method m)
+{
+	assert(m < METHOD_COUNT);
+	return &rows[m];
+}
+
+static const struct list_row *list_row(enum list_kind kind)
+{
+	assert(kind < LIST_KINDS);
+	return &lists[kind];
+}
+
+enum method method_parse(struct span name)
+{
+	for (enum method m = 0; m < METHOD_COUNT; m++)
+		if (span_eq(rows[m].name, name))
+			return m;
+	return METHOD_UNKNOWN;
+}
+
+struct span method_name(enum method m)
+{
+	return row(m)->name;
+}
+
+enum sender method_sender(enum method m)
+{
+	return row(m)->sender;
+}
+
+bool method_is_request(enum method m)
+{
+	return row(m)->request;
+}
+
+enum method list_method(enum list_kind kind)
+{
+	return list_row(kind)->list;
+}
+
+const char *list_member(enum list_kind kind)
+{
+	return list_row(kind)->member;
+}
+
+const char *list_key(enum list_kind kind)
+{
+	return list_row(kind)->key;
+}
+
+enum method list_changed_method(enum list_kind kind)
+{
+	return list_row(kind)->changed;
+}
