@@ -1,0 +1,92 @@
+/* sluice check: is the configuration right, and what will happen when the pod is stopped? */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "config/duration.h"
+
+static const char *idle_text(const struct backend_conf *s, struct duration_text *room)
+{
+	switch (s->idle) {
+	case IDLE_ADAPTIVE:
+		return "adaptive";
+	case IDLE_NEVER:
+		return "never";
+	case IDLE_FIXED:
+		*room = duration_text(s->idle_ms);
+		return room->text;
+	}
+	return "";
+}
+
+/* Arguments may hold secrets, so only the program is shown. */
+static void print_servers(const struct config *config, FILE *out)
+{
+	static const char *const startups[] = {
+		[STARTUP_REQUIRED] = "required", [STARTUP_EAGER] = "eager", [STARTUP_LAZY] = "lazy"
+	};
+
+	if (config->server_count == 0)
+		return;
+	fprintf(out, "\n  %-32s  %-8s  %-8s  %-7s  %-9s  %s\n", "server", "startup", "idle", "request", "stop",
+	        "command");
+	for (size_t i = 0; i < config->server_count; i++) {
+		const struct backend_conf *s = &config->servers[i];
+		struct duration_text idle;
+		char stop[64];
+		snprintf(stop, sizeof(stop), "%s+%s", duration_text(s->stop_eof_ms).text,
+		        duration_text(s->stop_term_ms).text);
+		fprintf(out, "  %-32s  %-8s  %-8s  %-7s  %-9s  %s\n", s->name, startups[s->startup],
+		        idle_text(s, &idle), duration_text(s->request_timeout_ms).text, stop, s->argv[0]);
+	}
+}
+
+static void print_plan(const struct config *config, FILE *out)
+{
+	struct buf text = { 0 };
+	msec_t eof_ms, term_ms;
+
+	config_longest_stop(config, &eof_ms, &term_ms);
+	struct budget budget = budget_at(&config->lifecycle, eof_ms, term_ms, (mono_t){ 0 });
+	budget_print(&budget, &config->lifecycle, &text);
+	fprintf(out, "\n%.*s", SPAN_ARG(buf_span(&text)));
+	buf_free(&text);
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_verdict(const struct cli *c, const struct config *config, const struct config_messages *messages)
+{
+	size_t errors = messages->count[CONFIG_ERROR], warnings = messages->count[CONFIG_WARNING];
+	bool colour = cli_wants_colour(c->out, c->environment);
+	const char *end = colour ? "\033[0m" : "";
+
+	if (config != NULL)
+		fprintf(c->out, "%s%s: ok%s, %zu server%s", colour ? "\033[32m" : "", config->source, end,
+		        config->server_count, plural(config->server_count));
+	else
+		fprintf(c->out, "%s%zu error%s%s", colour ? "\033[31m" : "", errors, plural(errors), end);
+	if (warnings > 0)
+		fprintf(c->out, ", %zu warning%s", warnings, plural(warnings));
+	fputc('\n', c->out);
+}
+
+int cli_check(const struct cli *c)
+{
+	struct config_sources from = cli_config_sources(c);
+	struct config_messages messages = { 0 };
+	struct config *config = config_load(&from, &messages);
+	int code = config != NULL ? CLI_OK : CLI_CONFIG;
+
+	cli_print_messages(&messages, c->out, c->environment);
+	print_verdict(c, config, &messages);
+	if (config != NULL) {
+		print_servers(config, c->out);
+		print_plan(config, c->out);
+	}
+	config_messages_free(&messages);
+	config_free(&config);
+	return code;
+}

@@ -1,0 +1,22 @@
+/*
+ * Durations as people write them: a number and `ms`, `s`, `m` or `h`; a bare number is seconds.
+ */
+#ifndef SLUICE_CONFIG_DURATION_H
+#define SLUICE_CONFIG_DURATION_H
+
+#include "base/clock.h"
+#include "base/span.h"
+
+#define DURATION_MAX_MS ((msec_t)7 * 24 * 3600 * 1000)
+
+/* "250ms", "1.5s", "2m", "30". False for anything else, and beyond DURATION_MAX_MS. */
+bool duration_parse(struct span text, msec_t *ms);
+
+struct duration_text {
+	char text[24];
+};
+
+/* In the largest unit that needs no fraction: "250ms", "90s", "2m". */
+struct duration_text duration_text(msec_t ms);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * Keys: a block of the configuration is a constant table, one row per key, and from that table come the defaults, the
+ * values, the ranges, the aliases, the suggestion for a mistyped key, and the test that the manual is complete. Shared
+ * by the sources of config/ and nobody else.
+ *
+ * A row's reader checks the value and puts it into the struct that is being filled, at the row's offset. It reports
+ * what is wrong and leaves the struct alone then; the reading goes on, so that all faults are found.
+ */
+#ifndef SLUICE_CONFIG_KEYS_H
+#define SLUICE_CONFIG_KEYS_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "config/config.h"
+#include "json/tree.h"
+
+/* One load of a configuration. */
+struct reading {
+	struct arena *arena;  /* what stays: the configuration's strings */
+	struct arena scratch; /* what does not: the document, paths */
+	struct config_messages *messages;
+	const char *source;
+	const char *origin; /* of a value that is not from the file: "--grace-period", "MCP_TIMEOUT" */
+	const char *const *environment;
+	struct buf foreign; /* names of other clients' keys that were met, for one message */
+	struct config *config;
+	struct map names; /* of the servers read so far */
+	struct backend_conf server_preset;
+};
+
+struct key;
+typedef void key_reader(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+
+struct key {
+	const char *name;                   /* NULL ends the table */
+	const char *alias;                  /* the spelling of avelino/mcp; NULL: none */
+	key_reader *read;                   /* how */
+	size_t at;                          /* where: the offset in the struct that is filled */
+	const char *preset;                 /* the default, as one would write it; NULL: what zeroes mean */
+	int64_t least, most;                /* of a number or a duration */
+	const char *const *words;           /* of a choice, NULL-terminated */
+	const struct key *block;            /* of an inner block, whose offsets count from `at` */
+	bool (*is_right)(struct span text); /* of a string, or of each in an array */
+	const char *note; /* what a message says: when that is not right, or of a key that is not used */
+};
+
+/* A row reads { KEY(...), DEFAULT(...), RANGE(...) }. */
+#define KEY(key, how, where) .name = (key), .read = (how), .at = (where)
+#define ALIAS(spelling) .alias = (spelling)
+#define DEFAULT(text) .preset = (text)
+#define RANGE(from, to) .least = (from), .most = (to)
+#define WORDS(list) .words = (list)
+#define BLOCK(keys) .block = (keys)
+#define CHECK(what, sentence) .is_right = (what), .note = (sentence)
+#define LATER(key, what) .name = (key), .read = key_later, .note = (what)
+#define FOREIGN(key) .name = (key), .read = key_foreign
+#define UNUSED(key, advice) .name = (key), .read = key_unused, .note = (advice)
+
+/* clang-format off */
+/*            type of the member that is filled, JSON type */
+key_reader
+	key_flag,     /* bool: true or false */
+	key_size,     /* size_t: a whole number */
+	key_unsigned, /* unsigned: a whole number */
+	key_duration, /* msec_t: a duration, as text or number */
+	key_text,     /* const char *: a string, not empty unless `is_right` says so */
+	key_texts,    /* const char *const *: an array of strings, NULL-terminated */
+	key_choice,   /* an enum, as the index of one of `words` */
+	key_either,   /* bool: the second of two `words` is true */
+	key_block,    /* a struct: an object with the keys of `block` */
+	key_node,     /* const struct json_node *: whatever it is, for a closer look later */
+	key_later,    /* nothing: not supported yet, an error */
+	key_foreign,  /* nothing: another client's, ignored; all of them together are told once */
+	key_unused;   /* nothing: another client's, ignored with a warning that says `note`, unless it is an empty array */
+/* clang-format on */
+
+/* Fills in the defaults of a table, then what the object says. Nothing else is in the object, or it is a fault. */
+void keys_preset(struct reading *r, const struct key *keys, void *into);
+void keys_read(struct reading *r, const struct key *keys, const struct json_node *object, void *into);
+
+/* The value of one key that comes from elsewhere, as text; `origin` is what messages call it. */
+void keys_read_text(
+        struct reading *r, const struct key *keys, const char *name, const char *text, const char *origin, void *into);
+
+/* The value of a key in an object, under its name or its alias; NULL if it is not there, or null. */
+const struct json_node *keys_find(const struct key *keys, const char *name, const struct json_node *object);
+
+/* A string with its placeholders filled in, NUL-terminated and kept; false and a fault if that cannot be. */
+bool reading_text(struct reading *r, const struct json_node *value, struct span *out);
+
+/* An environment variable of ours; NULL when it is not set or empty. */
+const char *reading_variable(const struct reading *r, const char *name);
+
+/* Is it of that type? Else a fault: "must be an object". */
+bool reading_expect(struct reading *r, const struct json_node *value, enum json_type type);
+
+void reading_fault(struct reading *r, const struct json_node *at, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+void reading_warn(struct reading *r, const struct json_node *at, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* Copies the message's texts. Beyond the bound it is only counted: who wants to take pains with one asks first. */
+bool config_messages_full(const struct config_messages *messages);
+void config_message_add(struct config_messages *messages, const struct config_message *m);
+
+extern const struct key server_keys[]; /* of one server; what it fills is server.c's business */
+extern const struct key config_keys[]; /* of the whole file; it fills a struct config */
+
+/* "mcpServers" or "servers": the servers of the file, appended to the configuration's, which has room for them. Each
+ * starts as `server_preset`. */
+key_reader server_read_all;
+void server_preset(struct reading *r);
+
+/* Environment and flags, which win over the file. */
+void blocks_override(struct reading *r, const struct config_sources *from);
+
+#endif

@@ -1,0 +1,380 @@
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/duration.h"
+#include "config/environment.h"
+#include "config/keys.h"
+
+#define NAME_MAX_BYTES 32
+#define SECOND 1000
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+/* A server as the file says it; its backend_conf is completed from the rest when all of it is read. */
+struct server {
+	struct backend_conf conf;
+	bool disabled, cli;
+	const char *command, *cwd;
+	const char *const *args, *const *inherit;
+	const struct json_node *env, *url, *type;
+	const struct json_node *http_only, *cli_only; /* some key that only such a server can have */
+};
+
+static key_reader read_idle, read_isolation, read_type, read_roots;
+
+static const char *const startups[] = {
+	[STARTUP_REQUIRED] = "required", [STARTUP_EAGER] = "eager", [STARTUP_LAZY] = "lazy", NULL
+};
+static const char *const isolations[] = { "shared", "lease", "session", NULL };
+
+/* "streamableHttp" is Cline's spelling, "local" GitHub Copilot's */
+enum { TYPE_AUTO, TYPE_STDIO, TYPE_LOCAL, TYPE_HTTP };
+static const char *const types[] = { [TYPE_AUTO] = "auto",
+	[TYPE_STDIO] = "stdio",
+	[TYPE_LOCAL] = "local",
+	[TYPE_HTTP] = "http",
+	"streamable-http",
+	"streamableHttp",
+	"sse",
+	NULL };
+
+#define AT(what) offsetof(struct server, what)
+
+/* clang-format off */
+static const struct key stop_keys[] = {
+	{ KEY("eof",  key_duration, AT(conf.stop_eof_ms)),  DEFAULT("2s"), RANGE(0, 10 * MINUTE) },
+	{ KEY("term", key_duration, AT(conf.stop_term_ms)), DEFAULT("2s"), RANGE(0, 10 * MINUTE) },
+	{ 0 },
+};
+
+const struct key server_keys[] = {
+	{ KEY("command",           key_text,     AT(command)) },
+	{ KEY("args",              key_texts,    AT(args)) },
+	{ KEY("env",               key_node,     AT(env)) },
+	{ KEY("inheritEnv",        key_texts,    AT(inherit)),
+		CHECK(environment_name_is_valid, "must be the name of an environment variable") },
+	{ KEY("cwd",               key_text,     AT(cwd)) },
+	{ KEY("type",              read_type,    AT(type)),                        DEFAULT("auto"), WORDS(types) },
+	{ KEY("disabled",          key_flag,     AT(disabled)),                    DEFAULT("false") },
+	{ KEY("include",           key_texts,    AT(conf.include)) },
+	{ KEY("exclude",           key_texts,    AT(conf.exclude)) },
+	{ KEY("startup",           key_choice,   AT(conf.startup)),                DEFAULT("eager"), WORDS(startups) },
+	{ KEY("startupTimeout",    key_duration, AT(conf.startup_timeout_ms)),     DEFAULT("60s"), RANGE(10, HOUR) },
+	{ KEY("requestTimeout",    key_duration, AT(conf.request_timeout_ms)),     DEFAULT("60s"), RANGE(10, DAY) },
+	{ KEY("maxRequestTimeout", key_duration, AT(conf.max_request_timeout_ms)), DEFAULT("10m"), RANGE(10, DAY) },
+	{ KEY("idleTimeout",       read_idle,    0), ALIAS("idle_timeout"),        DEFAULT("adaptive"), RANGE(10, DAY) },
+	{ KEY("minIdleTimeout",    key_duration, AT(conf.min_idle_ms)), ALIAS("min_idle_timeout"), DEFAULT("1m"), RANGE(10, DAY) },
+	{ KEY("maxIdleTimeout",    key_duration, AT(conf.max_idle_ms)), ALIAS("max_idle_timeout"), DEFAULT("5m"), RANGE(10, DAY) },
+	{ KEY("stop",              key_block,    0),                               BLOCK(stop_keys) },
+	{ KEY("isolation",         read_isolation, 0),                             DEFAULT("shared"), WORDS(isolations) },
+
+	/* what other kinds of server have, and what is not supported yet */
+	{ KEY("url",               key_node,     AT(url)) },
+	{ KEY("headers",           key_node,     AT(http_only)) },
+	{ KEY("tls",               key_node,     AT(http_only)) },
+	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
+	{ KEY("cliHelp",           key_node,     AT(cli_only)), ALIAS("cli_help") },
+	{ KEY("cliDepth",          key_node,     AT(cli_only)), ALIAS("cli_depth") },
+	{ KEY("cliOnly",           key_node,     AT(cli_only)), ALIAS("cli_only") },
+	{ KEY("tools",             key_node,     AT(cli_only)) },
+	{ KEY("roots",             read_roots,   0), .note = "roots of a shared server" },
+	{ LATER("toolAcl", "access control (toolAcl)"), ALIAS("tool_acl") },
+	{ LATER("maxProcesses", "isolation other than \"shared\", and with it maxProcesses") },
+
+	/* what known clients write beside these, and Sluice has no use for */
+	{ FOREIGN("alwaysAllow") },   /* Roo Code, Kilo Code */
+	{ FOREIGN("autoApprove") },   /* Cline, Kiro */
+	{ FOREIGN("timeout") },       /* Cline, Roo Code, Gemini CLI */
+	{ FOREIGN("trust") },         /* Gemini CLI */
+	{ FOREIGN("watchPaths") },    /* Roo Code */
+	{ FOREIGN("transportType") }, /* Cline, before it had `type` */
+	{ FOREIGN("dev") },           /* VS Code, and the next two */
+	{ FOREIGN("gallery") },
+	{ FOREIGN("version") },
+	{ FOREIGN("name") },
+	{ FOREIGN("description") },
+	{ FOREIGN("icon") },
+	{ UNUSED("envFile",       "write its variables into \"env\"") }, /* VS Code, Cursor */
+	{ UNUSED("disabledTools", "write \"exclude\"") },              /* Roo Code, Windsurf */
+	{ UNUSED("excludeTools",  "write \"exclude\"") },              /* Gemini CLI */
+	{ UNUSED("includeTools",  "write \"include\"") },
+	{ 0 },
+};
+/* clang-format on */
+
+static void read_idle(struct reading *r, const struct key *key, const struct json_node *value, void *into)
+{
+	struct backend_conf *conf = &((struct server *)into)->conf;
+	const struct key fixed = { .at = AT(conf.idle_ms), .least = key->least, .most = key->most };
+	struct span text = SPAN_NONE;
+
+	if (value->type == JSON_STRING && !reading_text(r, value, &text))
+		return;
+	if (span_eq(text, SPAN("adaptive"))) {
+		conf->idle = IDLE_ADAPTIVE;
+	} else if (span_eq(text, SPAN("never"))) {
+		conf->idle = IDLE_NEVER;
+	} else {
+		conf->idle = IDLE_FIXED;
+		key_duration(r, &fixed, value, into);
+	}
+}
+
+static void read_isolation(struct reading *r, const struct key *key, const struct json_node *value, void *into)
+{
+	unsigned chosen = 0;
+	const struct key choice = { .words = key->words };
+
+	(void)into;
+	key_choice(r, &choice, value, &chosen);
+	if (chosen != 0)
+		reading_fault(r, value, "not supported yet: isolation other than \"shared\"");
+}
+
+/* A type of HTTP server is remembered by its node; `url` decides what the server is. */
+static void read_type(struct reading *r, const struct key *key, const struct json_node *value, void *into)
+{
+	unsigned chosen = TYPE_AUTO;
+	const struct key choice = { .words = key->words };
+
+	key_choice(r, &choice, value, &chosen);
+	if (chosen >= TYPE_HTTP)
+		((struct server *)into)->type = value;
+}
+
+static void check_root(struct reading *r, const struct json_node *root)
+{
+	static const struct key root_keys[] = { { KEY("uri", key_node, 0) }, { KEY("name", key_node, 0) }, { 0 } };
+	const struct json_node *found = NULL, *uri;
+	struct span text;
+
+	if (!reading_expect(r, root, JSON_OBJECT))
+		return;
+	keys_read(r, root_keys, root, &found);
+	uri = json_child(root, "uri");
+	if (uri == NULL)
+		reading_fault(r, root, "needs a \"uri\"");
+	else if (reading_text(r, uri, &text) && !span_starts(text, SPAN("file://")))
+		reading_fault(r, uri, "must start with file://");
+}
+
+static void read_roots(struct reading *r, const struct key *key, const struct json_node *value, void *into)
+{
+	if (!reading_expect(r, value, JSON_ARRAY))
+		return;
+	for (const struct json_node *root = value->first; root != NULL; root = root->next)
+		check_root(r, root);
+	key_later(r, key, value, into);
+}
+
+/* The text of a variable; numbers and booleans as they are written, as VS Code allows. NULL: it is to be unset. */
+static bool read_value(struct reading *r, const struct json_node *value, const char **text)
+{
+	struct span s = value->text;
+
+	*text = NULL;
+	if (value->type == JSON_NULL)
+		return true;
+	if (value->type == JSON_OBJECT || value->type == JSON_ARRAY || value->type == JSON_STRING) {
+		if (!reading_text(r, value, &s))
+			return false;
+	} else {
+		s = arena_copy(r->arena, s);
+	}
+	*text = s.p;
+	return true;
+}
+
+static void make_env(struct reading *r, struct server *s)
+{
+	size_t room = s->env != NULL ? s->env->count : 0, n = 0;
+	struct environment_entry *own = ARENA_ARRAY(&r->scratch, struct environment_entry, room);
+
+	if (s->env != NULL && !reading_expect(r, s->env, JSON_OBJECT))
+		return;
+	for (const struct json_node *value = s->env != NULL ? s->env->first : NULL; value != NULL;
+	        value = value->next) {
+		if (value->key.n == 0 || span_find(value->key, '=') < value->key.n ||
+		        span_find(value->key, '\0') < value->key.n)
+			reading_fault(r, value, "not a name that an environment variable can have");
+		else if (span_eq(value->key, SPAN("SLUICE_BACKEND")))
+			reading_fault(r, value, "is set by Sluice");
+		else if (read_value(r, value, &own[n].value))
+			own[n++].name = value->key;
+	}
+	s->conf.env = environment_for_child(r->arena, r->environment, s->inherit, own, n);
+}
+
+static void make_argv(struct reading *r, struct server *s)
+{
+	size_t n = 0;
+
+	while (s->args != NULL && s->args[n] != NULL)
+		n++;
+	const char **argv = ARENA_ARRAY(r->arena, const char *, n + 2);
+	argv[0] = s->command;
+	for (size_t i = 0; i < n; i++)
+		argv[i + 1] = s->args[i];
+	s->conf.argv = argv;
+	s->conf.cwd = s->cwd;
+}
+
+static bool is_in_path(const char *path, const char *command)
+{
+	struct span rest = span_of(path), folder;
+	char file[PATH_MAX];
+
+	while (span_next(&rest, ':', &folder)) {
+		int n = snprintf(file, sizeof(file), "%.*s/%s", SPAN_ARG(folder), command);
+		if (n > 0 && (size_t)n < sizeof(file) && access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What may be put right before the server is started, or is different where this is checked: no errors. */
+static void warn_of_absent(struct reading *r, const struct json_node *node, const struct server *s)
+{
+	const char *path = environment_get(s->conf.env, SPAN("PATH"));
+	bool slash = strchr(s->command, '/') != NULL;
+	struct stat st;
+
+	if (s->cwd != NULL && (stat(s->cwd, &st) != 0 || !S_ISDIR(st.st_mode)))
+		reading_warn(r, json_child(node, "cwd"), "there is no such directory: %s", s->cwd);
+	if (slash && (s->cwd == NULL || s->command[0] == '/') && access(s->command, X_OK) != 0)
+		reading_warn(r, json_child(node, "command"), "there is no such program: %s", s->command);
+	if (!slash && path != NULL && !is_in_path(path, s->command))
+		reading_warn(r, json_child(node, "command"), "there is no such program in PATH: %s", s->command);
+}
+
+static bool is_given(const char *key, const struct json_node *node)
+{
+	return keys_find(server_keys, key, node) != NULL;
+}
+
+/* Defaults that follow from what is given: a bound that would contradict the other end of its range gives way. */
+static void settle_times(struct reading *r, const struct json_node *node, struct backend_conf *conf)
+{
+	if (conf->startup == STARTUP_REQUIRED && !is_given("idleTimeout", node))
+		conf->idle = IDLE_NEVER;
+	if (conf->max_request_timeout_ms < conf->request_timeout_ms) {
+		if (is_given("maxRequestTimeout", node))
+			reading_warn(r, keys_find(server_keys, "maxRequestTimeout", node),
+			        "less than requestTimeout: %s is used", duration_text(conf->request_timeout_ms).text);
+		conf->max_request_timeout_ms = conf->request_timeout_ms;
+	}
+	if (conf->max_idle_ms < conf->min_idle_ms) {
+		if (!is_given("minIdleTimeout", node))
+			conf->min_idle_ms = conf->max_idle_ms;
+		else if (!is_given("maxIdleTimeout", node))
+			conf->max_idle_ms = conf->min_idle_ms;
+		else
+			reading_fault(r, keys_find(server_keys, "maxIdleTimeout", node), "less than minIdleTimeout");
+	}
+}
+
+/* Is it a server that we can run? Says why not. */
+static bool check_kind(struct reading *r, const struct json_node *node, const struct server *s)
+{
+	if (s->url != NULL && is_given("command", node))
+		reading_fault(r, node, "has a \"command\" and a \"url\": a server is one or the other");
+	else if (s->url != NULL)
+		reading_fault(r, s->url, "not supported yet: HTTP servers (url)");
+	else if (!is_given("command", node))
+		reading_fault(r, node, "needs a \"command\"");
+	else if (s->cli)
+		reading_fault(r, json_child(node, "cli"), "not supported yet: command-line programs as servers (cli)");
+	else if (s->type != NULL)
+		reading_fault(r, s->type, "must be \"stdio\" for a server that has a \"command\"");
+	else if (s->http_only != NULL)
+		reading_fault(r, s->http_only, "only a server that has a \"url\" can have this");
+	else if (s->cli_only != NULL)
+		reading_fault(r, s->cli_only, "only a server that has \"cli\": true can have this");
+	else
+		return s->command != NULL;
+	return false;
+}
+
+static const char *name_fault(struct span name)
+{
+	if (name.n == 0)
+		return "a server needs a name";
+	if (name.n > NAME_MAX_BYTES)
+		return "a server's name has at most 32 characters";
+	for (size_t i = 0; i < name.n; i++) {
+		char c = ascii_lower(name.p[i]);
+		if (c == '_' && i + 1 < name.n && name.p[i + 1] == '_')
+			return "a server's name has no \"__\", which stands between it and a tool's name";
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+			return "a server's name is made of letters, digits, \"-\" and \"_\"";
+	}
+	return NULL;
+}
+
+static void check_name(struct reading *r, const struct json_node *node)
+{
+	const char *fault = name_fault(node->key);
+
+	if (fault != NULL)
+		reading_fault(r, node, "%s", fault);
+	if (map_get(&r->names, node->key) != NULL)
+		reading_fault(r, node, "there are two servers of this name, in \"mcpServers\" and in \"servers\"");
+	else
+		map_put(&r->names, node->key, (void *)(uintptr_t)node);
+}
+
+static void read_server(struct reading *r, const struct json_node *node)
+{
+	struct server s = { .conf = r->server_preset };
+
+	check_name(r, node);
+	if (!reading_expect(r, node, JSON_OBJECT))
+		return;
+	keys_read(r, server_keys, node, &s);
+	settle_times(r, node, &s.conf);
+	if (!check_kind(r, node, &s))
+		return;
+	make_env(r, &s);
+	make_argv(r, &s);
+	if (s.conf.env != NULL)
+		warn_of_absent(r, node, &s);
+	s.conf.name = arena_copy(r->arena, node->key).p;
+	r->config->servers[r->config->server_count++] = s.conf;
+}
+
+/* A disabled server is not looked at: it may name what does not exist yet. */
+static bool is_disabled(const struct json_node *node)
+{
+	const struct json_node *disabled = node->type == JSON_OBJECT ? json_child(node, "disabled") : NULL;
+
+	return disabled != NULL && disabled->type == JSON_TRUE;
+}
+
+void server_read_all(struct reading *r, const struct key *key, const struct json_node *value, void *into)
+{
+	(void)key;
+	(void)into;
+	if (!reading_expect(r, value, JSON_OBJECT))
+		return;
+	for (const struct json_node *node = value->first; node != NULL; node = node->next)
+		if (!is_disabled(node))
+			read_server(r, node);
+}
+
+void server_preset(struct reading *r)
+{
+	static const struct {
+		const char *variable, *key;
+	} rows[] = { { "MCP_TIMEOUT", "requestTimeout" }, { "MCP_PROXY_REQUEST_TIMEOUT", "maxRequestTimeout" } };
+	struct server s = { 0 };
+
+	keys_preset(r, server_keys, &s);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (reading_variable(r, rows[i].variable) != NULL)
+			keys_read_text(r, server_keys, rows[i].key, reading_variable(r, rows[i].variable),
+			        rows[i].variable, &s);
+	r->server_preset = s.conf;
+}
