@@ -2,8 +2,10 @@
  * Signals first, then three open descriptors, then the command: see ARCHITECTURE.md.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "base/leave.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
 
@@ -33,5 +35,7 @@ int main(int argc, char **argv)
 {
 	block_signals();
 	open_standard_fds();
-	return cli_main(argc, argv);
+	int code = cli_run(argc, argv, (const char *const *)environ, stdout, stderr);
+	fflush(stdout);
+	process_leave(code);
 }

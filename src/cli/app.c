@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/leave.h"
 #include "base/mem.h"
-#include "cli/exit_codes.h"
+#include "cli/cli.h"
 #include "cli/signals.h"
 
 struct logger app_logger(const struct app *app, const char *module)
@@ -178,10 +178,10 @@ int app_open(
 
 	*app = (struct app){ .signal = signal, .signal_arg = arg };
 	if (!load(app, from))
-		return EXIT_CONFIG;
+		return CLI_CONFIG;
 	if (make_parts(app, &e))
-		return EXIT_OK;
+		return CLI_OK;
 	struct logger lg = app_logger(app, "main");
 	log_error(&lg, "start_failed", "cannot start", F_ERR(&e));
-	return EXIT_INTERNAL;
+	return CLI_INTERNAL;
 }

@@ -21,6 +21,7 @@ static const struct command {
 	unsigned takes; /* of enum cli_option_group */
 	int least, most; /* operands */
 } commands[] = {
+	{ "serve",   "",          "run the gateway, over stdio or, with --http, over HTTP", cli_serve,  CLI_TAKES_CONFIG | CLI_TAKES_GRACE | CLI_TAKES_LOG | CLI_TAKES_HTTP | CLI_TAKES_ADMIN, 0, 0 },
 	{ "check",   "",          "check the configuration and print the shutdown plan", cli_check,     CLI_TAKES_CONFIG | CLI_TAKES_GRACE, 0, 0 },
 	{ "version", "",          "print the version",                                   print_version, 0, 0, 0 },
 	{ "help",    "[COMMAND]", "print this, or what a command takes",                 print_help,    0, 0, 1 },

@@ -33,6 +33,7 @@ struct cli {
 int cli_run(int argc, char **argv, const char *const *environment, FILE *out, FILE *err);
 
 /* The commands, one file each. */
+int cli_serve(const struct cli *c);
 int cli_check(const struct cli *c);
 
 /* For commands: where the configuration comes from, and what its reading had to say, a line for each message. */

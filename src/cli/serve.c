@@ -7,7 +7,6 @@
 #include "base/fd.h"
 #include "cli/app.h"
 #include "cli/cli.h"
-#include "cli/exit_codes.h"
 #include "front/http_front.h"
 #include "front/stdio_front.h"
 #include "json/write.h"
@@ -135,7 +134,7 @@ static bool admin_is_wanted(const struct serve *s)
 {
 	if (s->options->admin != NULL)
 		return !span_eq(span_of(s->options->admin), SPAN("off"));
-	return s->options->over_http;
+	return s->options->http != NULL;
 }
 
 /* The default admin port may be taken by another gateway on this machine; one that was asked for must work. */
@@ -201,7 +200,7 @@ static bool open_fronts(struct serve *s, struct err *e)
 	make_http_front(s);
 	if (!listen_admin(s, e))
 		return false;
-	return s->options->over_http ? listen_main(s, e) : open_stdio(s, e);
+	return s->options->http != NULL ? listen_main(s, e) : open_stdio(s, e);
 }
 
 /* ---- the last line ---- */
@@ -209,9 +208,9 @@ static bool open_fronts(struct serve *s, struct err *e)
 static int exit_code(const struct serve *s, const struct lifecycle_summary *sum, const struct supervisor_stats *stats)
 {
 	if (span_eq(span_of(sum->reason), SPAN("fatal")))
-		return EXIT_NO_START;
+		return CLI_UNAVAILABLE;
 	bool cut = sum->aborted > 0 || stats->killed > 0;
-	return s->app.config->lifecycle.strict_exit && cut ? EXIT_CUT : EXIT_OK;
+	return s->app.config->lifecycle.strict_exit && cut ? CLI_CUT : CLI_OK;
 }
 
 /* Kubernetes shows this file's content as the container's last words. */
@@ -280,17 +279,17 @@ static int serve(struct serve *s, const struct config_sources *sources)
 	make_lifecycle(s);
 	if (!open_fronts(s, &e)) {
 		log_error(&s->log, "start_failed", "cannot start", F_ERR(&e));
-		return EXIT_NO_START;
+		return CLI_UNAVAILABLE;
 	}
 	lifecycle_start(s->lifecycle);
 	loop_run(s->app.loop);
 	return say_last_line(s);
 }
 
-int cli_serve(const struct cli_options *options)
+int cli_serve(const struct cli *c)
 {
-	struct serve s = { .options = options };
-	struct config_sources sources = cli_config_sources(options);
+	struct serve s = { .options = &c->options };
+	struct config_sources sources = cli_config_sources(c);
 	int code = serve(&s, &sources);
 
 	app_exit(&s.app, code, mono_add(clock_mono(), 1000));
