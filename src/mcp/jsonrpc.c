@@ -88,9 +88,7 @@ static bool is_id(struct span value)
 	return json_type_of(value) == JSON_STRING || is_integer(value);
 }
 
-/*
- * The checks return what is wrong, or NULL. They set the kind of the message.
- */
+/* The checks return what is wrong, or NULL when they have set the kind of the message. */
 static const char *check_call(struct message *m)
 {
 	if (json_type_of(m->method) != JSON_STRING)
@@ -146,13 +144,12 @@ static const char *check_message(struct message *m, const struct json_found *fou
 
 static struct message message_of(struct span text, const struct json_found *found)
 {
-	return (struct message){ .method_id = METHOD_UNKNOWN,
-		.multiline = found->multiline,
-		.text = text,
-#define X(field, key, inner) .field = found->slot[SLOT_##field],
-		KEPT_MEMBERS(X)
+	struct message m = { .method_id = METHOD_UNKNOWN, .multiline = found->multiline, .text = text };
+
+#define X(field, key, inner) m.field = found->slot[SLOT_##field];
+	KEPT_MEMBERS(X)
 #undef X
-	};
+	return m;
 }
 
 /* The id to answer to: none if there are two, or if the message is an answer itself. */
