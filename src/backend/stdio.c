@@ -90,7 +90,7 @@ static void call_ended_later(struct stdio *s, struct backend_call *call, enum en
 
 static void fail_sent(struct stdio *s)
 {
-	list_each(node, &s->pending.calls) {
+	list_each (node, &s->pending.calls) {
 		struct backend_call *call = list_entry(node, struct backend_call, node);
 		if (call->unsent == NULL)
 			call_ended_later(s, call, END_BACKEND_EXITED, OUTCOME_UNKNOWN);
@@ -99,7 +99,7 @@ static void fail_sent(struct stdio *s)
 
 static void fail_queued(struct stdio *s)
 {
-	list_each(node, &s->pending.calls) {
+	list_each (node, &s->pending.calls) {
 		struct backend_call *call = list_entry(node, struct backend_call, node);
 		if (call->unsent != NULL)
 			call_ended_later(s, call, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
@@ -350,7 +350,7 @@ static bool is_full(const struct stdio *s, const struct message *m)
 	const struct backend_conf *conf = s->base.conf;
 
 	return pending_count(&s->pending) >= conf->max_in_flight ||
-	        (s->outbox.bytes > 0 && s->outbox.bytes + m->text.n > conf->max_message_bytes);
+	       (s->outbox.bytes > 0 && s->outbox.bytes + m->text.n > conf->max_message_bytes);
 }
 
 static void submit(struct backend *b, struct backend_call *call, const struct message *m, struct splice name)
@@ -489,8 +489,8 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 		.stop_term_ms = conf->stop_term_ms,
 		.output_ms = OUTPUT_MS,
 	};
-	life_init(&s->life, &(struct life_conf){ conf->startup_timeout_ms, conf->idle, conf->idle_ms,
-	                            conf->min_idle_ms, conf->max_idle_ms });
+	life_init(&s->life, &(struct life_conf){ conf->startup_timeout_ms, conf->idle, conf->idle_ms, conf->min_idle_ms,
+	                            conf->max_idle_ms });
 	handshake_init(&s->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &stdio_handshake_port, s);
 	pending_init(&s->pending, loop_sched(l));
 	outbox_init(&s->outbox);
