@@ -260,6 +260,8 @@ static void stdout_ended(struct stdio *s)
 	struct line line;
 
 	on_got(s, lines_end(&s->lines, &line), &line);
+	if (s->out == NULL)
+		return;
 	watch_close(&s->out);
 	if (s->life.state == LIFE_STARTING || s->life.state == LIFE_READY) {
 		stdio_explain(s, "closed its stdout");
