@@ -8,8 +8,8 @@
 
 #define SHOWN_MAX 200 /* of what a server wrote, in a sentence of ours */
 
-void handshake_init(struct handshake *h, size_t max_bytes, msec_t page_limit_ms, const struct handshake_port *port,
-        void *arg)
+void handshake_init(
+        struct handshake *h, size_t max_bytes, msec_t page_limit_ms, const struct handshake_port *port, void *arg)
 {
 	*h = (struct handshake){ .port = port, .arg = arg, .max_bytes = max_bytes, .page_limit_ms = page_limit_ms };
 }
@@ -266,8 +266,7 @@ static void list_answer(struct handshake *h, enum list_kind kind, const struct m
 		list_failed(h, kind, now, &e);
 		return;
 	}
-	if (json_type_of(result) != JSON_OBJECT ||
-	        json_type_of(json_member(result, list_member(kind))) != JSON_ARRAY) {
+	if (json_type_of(result) != JSON_OBJECT || json_type_of(json_member(result, list_member(kind))) != JSON_ARRAY) {
 		err_set(&e, "%.*s: the answer has no array \"%s\"", SPAN_ARG(method_name(list_method(kind))),
 		        list_member(kind));
 		list_failed(h, kind, now, &e);
@@ -298,7 +297,8 @@ static bool offers(struct span capabilities, const char *what)
 
 static bool says_true(struct span capabilities, const char *what, const char *detail)
 {
-	return offers(capabilities, what) && json_type_of(json_member(json_member(capabilities, what), detail)) == JSON_TRUE;
+	return offers(capabilities, what) &&
+	       json_type_of(json_member(json_member(capabilities, what), detail)) == JSON_TRUE;
 }
 
 /* A value of the result, to be kept behind what is kept already. */
@@ -362,8 +362,8 @@ static bool check_hello(const struct message *m, enum revision *revision, struct
 {
 	char name[64];
 	struct span version = m->kind == MESSAGE_RESULT && json_type_of(m->result) == JSON_OBJECT
-	        ? json_member(m->result, "protocolVersion")
-	        : SPAN_NONE;
+	                              ? json_member(m->result, "protocolVersion")
+	                              : SPAN_NONE;
 
 	if (m->kind == MESSAGE_ERROR) {
 		explain_error(e, METHOD_INITIALIZE, m->error);

@@ -51,8 +51,8 @@ enum handshake_state { HANDSHAKE_OFF, HANDSHAKE_INITIALIZE, HANDSHAKE_LISTS, HAN
 struct handshake {
 	const struct handshake_port *port;
 	void *arg;
-	size_t max_bytes;      /* of one list */
-	msec_t page_limit_ms;  /* a list that had no answer for so long is asked for anew when it changes again */
+	size_t max_bytes;     /* of one list */
+	msec_t page_limit_ms; /* a list that had no answer for so long is asked for anew when it changes again */
 	enum handshake_state state;
 	uint64_t initialize_id;
 	struct backend_hello hello;
@@ -60,8 +60,8 @@ struct handshake {
 	struct fetch fetches[LIST_KINDS];
 };
 
-void handshake_init(struct handshake *h, size_t max_bytes, msec_t page_limit_ms, const struct handshake_port *port,
-        void *arg);
+void handshake_init(
+        struct handshake *h, size_t max_bytes, msec_t page_limit_ms, const struct handshake_port *port, void *arg);
 
 /* A new process or session: sends initialize. */
 void handshake_start(struct handshake *h);

@@ -2,8 +2,14 @@
 
 #include <assert.h>
 
-#define GO(state, do) { .set = true, .next = LIFE_##state, .actions = (do) }
-#define NEVER { .set = true, .never = true }
+#define GO(state, do)                                              \
+	{                                                          \
+		.set = true, .next = LIFE_##state, .actions = (do) \
+	}
+#define NEVER                              \
+	{                                  \
+		.set = true, .never = true \
+	}
 
 #define DO(name) LIFE_DO_##name
 #define NOTHING 0

@@ -37,7 +37,8 @@ struct outgoing *outgoing_request(struct backend_call *call, const struct messag
 	struct buf number = { .mem = digits, .cap = sizeof(digits) };
 
 	buf_add_u64(&number, call->id);
-	const struct splice splices[] = { { m->id, buf_span(&number) }, { m->progress_token, buf_span(&number) }, name };
+	const struct splice splices[] = { { m->id, buf_span(&number) }, { m->progress_token, buf_span(&number) },
+		name };
 	struct pieces pieces = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
 	struct outgoing *line = new_line(pieces.size + 1);
 	struct buf text = buf_over(line);
@@ -128,7 +129,7 @@ void outbox_recall(struct outbox *o)
 void outbox_clear(struct outbox *o)
 {
 	outbox_recall(o);
-	list_each(node, &o->held)
+	list_each (node, &o->held)
 		drop(o, list_entry(node, struct outgoing, node));
 	outbox_init(o);
 }
@@ -138,7 +139,7 @@ static int gather(struct outbox *o, struct iovec *batch)
 	size_t done = o->first_done;
 	int n = 0;
 
-	list_each(node, &o->open) {
+	list_each (node, &o->open) {
 		struct outgoing *line = list_entry(node, struct outgoing, node);
 		if (n == BATCH)
 			break;

@@ -19,11 +19,11 @@ struct outgoing {
 };
 
 struct outbox {
-	struct list open;   /* to be written, in this order */
-	struct list held;   /* calls that wait */
-	size_t bytes;       /* of both, as far as not written */
-	size_t own_bytes;   /* of lines of our own */
-	size_t first_done;  /* bytes of the first open line that are written */
+	struct list open;  /* to be written, in this order */
+	struct list held;  /* calls that wait */
+	size_t bytes;      /* of both, as far as not written */
+	size_t own_bytes;  /* of lines of our own */
+	size_t first_done; /* bytes of the first open line that are written */
 };
 
 void outbox_init(struct outbox *o);

@@ -1,12 +1,13 @@
 #include "backend/stdio.h"
 
 #include <assert.h>
-#include <signal.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "backend/stdio_private.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "json/write.h"
 
@@ -90,7 +91,7 @@ static void call_ended_later(struct stdio *s, struct backend_call *call, enum en
 
 static void fail_sent(struct stdio *s)
 {
-	list_each(node, &s->pending.calls) {
+	list_each (node, &s->pending.calls) {
 		struct backend_call *call = list_entry(node, struct backend_call, node);
 		if (call->unsent == NULL)
 			call_ended_later(s, call, END_BACKEND_EXITED, OUTCOME_UNKNOWN);
@@ -99,7 +100,7 @@ static void fail_sent(struct stdio *s)
 
 static void fail_queued(struct stdio *s)
 {
-	list_each(node, &s->pending.calls) {
+	list_each (node, &s->pending.calls) {
 		struct backend_call *call = list_entry(node, struct backend_call, node);
 		if (call->unsent != NULL)
 			call_ended_later(s, call, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
@@ -224,6 +225,27 @@ static void gone(void *arg, const struct child_exit *how)
 
 static void writable(void *arg, unsigned events);
 
+/* Takes the descriptors over; false: the kernel cannot watch them. */
+static bool watch_pipes(struct stdio *s, int in, int out, int err)
+{
+	s->in = watch_open(s->loop, in, writable, s);
+	s->out = watch_open(s->loop, out, stdio_on_stdout, s);
+	s->err = watch_open(s->loop, err, stdio_on_stderr, s);
+	if (s->in != NULL && s->out != NULL && s->err != NULL) {
+		watch_set(s->out, WATCH_READ);
+		watch_set(s->err, WATCH_READ);
+		return true;
+	}
+	stdio_explain(s, "cannot watch its pipes: %s", strerror(errno));
+	if (s->in == NULL)
+		fd_close(&in);
+	if (s->out == NULL)
+		fd_close(&out);
+	if (s->err == NULL)
+		fd_close(&err);
+	return false;
+}
+
 static void spawn(struct stdio *s)
 {
 	static const struct child_events events = { .exited = exited, .gone = gone };
@@ -242,14 +264,12 @@ static void spawn(struct stdio *s)
 		return;
 	}
 	child_on_close_stdin(s->child, close_stdin);
-	s->in = watch_open(s->loop, in, writable, s);
-	s->out = watch_open(s->loop, out, stdio_on_stdout, s);
-	s->err = watch_open(s->loop, err, stdio_on_stderr, s);
-	watch_set(s->out, WATCH_READ);
-	watch_set(s->err, WATCH_READ);
 	lines_init(&s->lines, s->base.conf->max_message_bytes);
 	stderr_log_init(&s->stderr_log, &s->log, stdio_now(s));
-	handshake_start(&s->handshake);
+	if (watch_pipes(s, in, out, err))
+		handshake_start(&s->handshake);
+	else
+		stdio_step(s, LIFE_EV_REFUSED);
 }
 
 /* --- writing --- */
@@ -350,7 +370,7 @@ static bool is_full(const struct stdio *s, const struct message *m)
 	const struct backend_conf *conf = s->base.conf;
 
 	return pending_count(&s->pending) >= conf->max_in_flight ||
-	        (s->outbox.bytes > 0 && s->outbox.bytes + m->text.n > conf->max_message_bytes);
+	       (s->outbox.bytes > 0 && s->outbox.bytes + m->text.n > conf->max_message_bytes);
 }
 
 static void submit(struct backend *b, struct backend_call *call, const struct message *m, struct splice name)
@@ -489,8 +509,8 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 		.stop_term_ms = conf->stop_term_ms,
 		.output_ms = OUTPUT_MS,
 	};
-	life_init(&s->life, &(struct life_conf){ conf->startup_timeout_ms, conf->idle, conf->idle_ms,
-	                            conf->min_idle_ms, conf->max_idle_ms });
+	life_init(&s->life, &(struct life_conf){ conf->startup_timeout_ms, conf->idle, conf->idle_ms, conf->min_idle_ms,
+	                            conf->max_idle_ms });
 	handshake_init(&s->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &stdio_handshake_port, s);
 	pending_init(&s->pending, loop_sched(l));
 	outbox_init(&s->outbox);

@@ -212,7 +212,7 @@ static void end_salvaged(struct stdio *s, struct span first, struct span last, e
 static bool is_batch(const struct stdio *s, struct span text)
 {
 	return revision_has_batches(s->handshake.hello.revision) && text.p[0] == '[' &&
-	        json_scan(text, s->base.conf->max_depth, NULL, NULL, &(struct json_fault){ 0 });
+	       json_scan(text, s->base.conf->max_depth, NULL, NULL, &(struct json_fault){ 0 });
 }
 
 static void on_text(struct stdio *s, const struct line *line, struct span text)
@@ -260,6 +260,8 @@ static void stdout_ended(struct stdio *s)
 	struct line line;
 
 	on_got(s, lines_end(&s->lines, &line), &line);
+	if (s->out == NULL)
+		return;
 	watch_close(&s->out);
 	if (s->life.state == LIFE_STARTING || s->life.state == LIFE_READY) {
 		stdio_explain(s, "closed its stdout");
