@@ -8,11 +8,11 @@ import ctypes
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import threading
 import time
+from signal import SIGINT, SIGKILL, SIGTERM
 
 import http_client
 from http_client import Connection
@@ -240,7 +240,7 @@ class Sluice:
         self.log.thread.join(2 * PATIENCE)
         return code
 
-    def terminate(self, number=signal.SIGTERM, timeout=10.0):
+    def terminate(self, number=SIGTERM, timeout=10.0):
         self.signal(number)
         return self.wait(timeout)
 
@@ -260,13 +260,13 @@ class Sluice:
 
     def _stop_running(self):
         for patience in (3.0, 4.0):  # the second signal makes it fast
-            self.signal(signal.SIGINT)
+            self.signal(SIGINT)
             try:
                 self.process.wait(patience * PATIENCE)
                 return
             except subprocess.TimeoutExpired:
                 continue
-        os.killpg(self.pid, signal.SIGKILL)
+        os.killpg(self.pid, SIGKILL)
         self.process.wait()
         raise AssertionError(f"had to be killed; two SIGINT did not end it:\n{self.log.text()}")
 
@@ -292,7 +292,7 @@ class Sluice:
             if pid in known_children:
                 continue
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, SIGKILL)
                 os.waitpid(pid, 0)
             except (ProcessLookupError, ChildProcessError):
                 pass
