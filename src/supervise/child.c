@@ -176,6 +176,7 @@ static bool read_exit(struct child *c)
 	c->how.code = info.si_status;
 	c->how.killed = c->kill_sent && c->how.signaled && info.si_status == SIGKILL;
 	c->supervisor->stats.killed += c->how.killed;
+	c->supervisor->stats.stopped += c->how.asked && !c->how.killed;
 	return true;
 }
 

@@ -28,7 +28,7 @@ void supervisor_free(struct supervisor **s);
 
 struct supervisor_stats {
 	unsigned children; /* not gone yet */
-	uint64_t spawned, killed, orphans_reaped;
+	uint64_t spawned, stopped, killed, orphans_reaped; /* stopped: ended when asked to, without SIGKILL */
 };
 void supervisor_stats(const struct supervisor *s, struct supervisor_stats *stats);
 
