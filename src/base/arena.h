@@ -19,7 +19,7 @@ void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, returns_n
 
 /* Copies: as a span, and with a NUL behind it, so that .p is a C string too. */
 struct span arena_copy(struct arena *a, struct span s);
-const char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, n) ((type *)arena_alloc((arena), (n) * sizeof(type)))

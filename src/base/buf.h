@@ -46,7 +46,7 @@ static inline void buf_added(struct buf *b, size_t n)
 void buf_add(struct buf *b, struct span s);
 void buf_add_char(struct buf *b, char c);
 void buf_add_u64(struct buf *b, uint64_t value);
-void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
 /* Forgets the first `n` bytes. */
 void buf_take(struct buf *b, size_t n);

@@ -33,7 +33,7 @@ struct log_field {
 #define F_JSON(key, s) ((struct log_field){ (key), FIELD_JSON, (s), 0 }) /* a JSON value, put in as it is */
 #define F_ERR(e) F_STR("error", (e)->text)
 
-struct log;
+struct log; /* used by one thread */
 
 struct logger {
 	struct log *log;        /* NULL: silent, as in unit tests and the simulator */
@@ -46,6 +46,7 @@ struct logger {
  * sockets, a description of its own for a terminal, plain writes for a file). The descriptor's flags stay as they are.
  */
 struct log *log_open(int fd, enum log_format format);
+void log_close(struct log **log); /* what is still waiting is lost: see log_finish */
 
 /* "info", or "warn,backend=debug,http=trace"; false and a sentence for anything else. */
 bool log_set_levels(struct log *log, struct span spec, struct err *e);
@@ -59,10 +60,15 @@ bool log_on(const struct logger *lg, enum log_level level);
 void log_write(const struct logger *lg, enum log_level level, const char *event, const char *msg,
         const struct log_field *fields, size_t n);
 
-/* A descriptor that is readable when it is worth calling log_flush (an epoll set, -1 if there is no such thing),
- * and whether anything is waiting. */
+/*
+ * A descriptor that is readable when it is worth calling log_flush: an epoll set, -1 if there is no such thing (then
+ * nothing ever waits for long). The log's own: watch a dup of it.
+ */
 int log_wait_fd(const struct log *log);
 bool log_flush(struct log *log); /* true when nothing is left */
+
+/* From now on lines may use the room that is kept for the end: the one that tells how the process ended fits in. */
+void log_last_words(struct log *log);
 
 /* Writes what is left, waiting at most until `deadline` for a reader that has stalled. For the end of the process. */
 void log_finish(struct log *log, mono_t deadline);

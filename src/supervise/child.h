@@ -19,6 +19,9 @@ struct child;
 struct supervisor *supervisor_new(struct loop *l, const struct logger *lg, struct err *e);
 void supervisor_sigchld(struct supervisor *s);
 
+/* The soft limit of open files that children get: what ours was before it was raised. */
+void supervisor_set_child_fds(struct supervisor *s, unsigned long soft);
+
 /* The end: SIGKILLs all descendants that are left and reaps to ECHILD or the deadline, then calls `done`. */
 void supervisor_sweep(struct supervisor *s, mono_t deadline, void (*done)(void *arg), void *arg);
 void supervisor_free(struct supervisor **s);
@@ -62,7 +65,10 @@ struct child_events {
 struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, const struct child_events *events,
         void *arg, int *in, int *out, int *err, struct err *e);
 
-/* The ladder: the owner closes the child's stdin when `close_stdin` is called, at once. */
+/*
+ * The ladder. The owner closes the child's stdin when `close_stdin` is called, at once: it is posted by the first
+ * child_stop, and by supervisor_kill_all and supervisor_sweep, which the owner does not hear of otherwise.
+ */
 enum child_stop { CHILD_STOP_LADDER, CHILD_STOP_FAST, CHILD_STOP_KILL };
 void child_stop(struct child *c, enum child_stop how);
 void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg));

@@ -23,6 +23,7 @@
 	X(TIME)       /* the timer of the present step is up */ \
 	X(EXIT)       /* the leader has ended */ \
 	X(OUTPUT_END) /* its stdout is at end of file */
+/* ARM_FAST in TERM_SENT never moves the timer that is set to a later point. TELL_GONE comes when orphans are swept. */
 #define LADDER_ACTIONS(X) \
 	X(CLOSE_STDIN, 0) X(TERM_GROUP, 1) X(KILL_GROUP, 2) X(REAP, 3) \
 	X(ARM_EOF, 4) X(ARM_TERM, 5) X(ARM_FAST, 6) X(ARM_KILL, 7) X(ARM_OUTPUT, 8) X(DISARM, 9) \
