@@ -1,0 +1,82 @@
+/*
+ * One connected stream socket: what is sent is collected and written once per turn, a slow reader is waited for with a
+ * bound, and the end is orderly: everything written, our half shut down, the rest read and thrown away, so that no RST
+ * overtakes the last bytes. It knows nothing of what is spoken.
+ *
+ *	OPEN       reading and writing
+ *	FINISHING  writing what is queued (conn_finish)
+ *	LINGERING  our half is shut down; until the other side closes, for 1 s or 1 MiB at most
+ *	CLOSED     the descriptor is closed, no callback comes any more
+ *
+ * A conn is part of the object that owns it, and may close inside any of its callbacks: so the owner gives its memory
+ * back at the end of the turn (loop_bury), never at once. The calls below never call back.
+ */
+#ifndef SLUICE_NET_CONN_H
+#define SLUICE_NET_CONN_H
+
+#include "base/buf.h"
+#include "loop/loop.h"
+
+#define CONN_STATES(X) X(OPEN) X(FINISHING) X(LINGERING) X(CLOSED)
+#define X(name) CONN_##name,
+enum conn_state { CONN_STATES(X) CONN_STATE_COUNT };
+#undef X
+
+struct conn_events {
+	void (*readable)(void *arg); /* bytes, the other side's end, or an error: conn_read tells which */
+	void (*hung_up)(void *arg);  /* asked for by WATCH_HANGUP: the other side's end is behind unread bytes */
+	void (*sent)(void *arg);     /* all that was queued has been written */
+	void (*lost)(void *arg);     /* was OPEN, and nothing more can be sent: reset, broken, or too slow */
+	void (*closed)(void *arg);   /* by itself, after `lost` or after conn_finish; the last callback */
+};
+
+struct conn {
+	struct loop *loop;
+	struct watch *watch;
+	int fd;
+	unsigned char state;
+	bool blocked; /* the kernel takes no more for now */
+	bool ended;   /* the other side's end has been read */
+	unsigned interest;
+	struct buf out;
+	struct post flush;
+	struct timer timer; /* of the slow reader, then of lingering */
+	msec_t write_timeout_ms;
+	size_t discarded;
+	size_t *waiting; /* where the queued bytes of all conns of the owner's owner are counted */
+	const struct conn_events *events;
+	void *arg;
+};
+
+/* Takes `fd`, which must be non-blocking; false (with errno, and `fd` still the caller's) if it cannot be watched. */
+bool conn_open(struct conn *c, struct loop *l, int fd, const struct conn_events *events, void *arg,
+        msec_t write_timeout_ms, size_t *waiting);
+
+const char *conn_state_name(enum conn_state state);
+
+/* What to hear of: WATCH_READ, WATCH_HANGUP or WATCH_RESET. (WATCH_WRITE is the conn's own affair.) */
+void conn_watch(struct conn *c, unsigned events);
+
+enum conn_io { CONN_OK, CONN_BLOCKED, CONN_END, CONN_FAILED };
+
+/* One read of at most `room` bytes. */
+enum conn_io conn_read(struct conn *c, char *to, size_t room, size_t *n);
+
+/* Writes at once what can be written, if nothing is queued, and queues the rest. Nothing is kept of `parts`. */
+void conn_send(struct conn *c, const struct span *parts, size_t n);
+
+/* Queues, to be written at the end of this turn with all else that it brings. */
+void conn_queue(struct conn *c, const struct span *parts, size_t n);
+
+static inline size_t conn_queued(const struct conn *c)
+{
+	return buf_size(&c->out);
+}
+
+/* No more will be sent: ends in order, see above. */
+void conn_finish(struct conn *c);
+
+/* At once. Safe at any time and twice. */
+void conn_close(struct conn *c);
+
+#endif

@@ -1,0 +1,189 @@
+#include "net/http_server.h"
+
+#include <assert.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/http_conn.h"
+
+#define REFUSED_MAX 64 /* connections over the bound that may still hear so in order, at a time */
+#define LISTEN_STOP_MS 1000
+
+/* Connections */
+
+/* Without room even for a connection of its own: the answer, what has come of the request thrown away, the end. */
+static void refuse_at_once(void *arg, int fd)
+{
+	const struct span answer = http_answer_overloaded();
+	char thrown_away[4096];
+
+	(void)arg;
+	(void)!send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!recv(fd, thrown_away, sizeof(thrown_away), MSG_DONTWAIT);
+	shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+static void accepted(void *arg, int fd, const struct address *peer)
+{
+	struct http_server *s = arg;
+	bool full = s->count - s->refused >= s->conf.max_connections;
+
+	if (full && s->refused >= REFUSED_MAX) {
+		refuse_at_once(s, fd);
+		return;
+	}
+	http_conn_accept(s, fd, peer, full);
+}
+
+static const struct listener_events listener_events = { .accepted = accepted, .starved = refuse_at_once };
+
+static void close_step(void *arg);
+
+void http_server_conn_began(struct http_server *s, struct http_conn *c)
+{
+	c->serial = s->accepted++;
+	list_append(&s->conns, &c->node);
+	s->count++;
+	s->refused += c->refused;
+	s->late += s->announced;
+}
+
+void http_server_conn_ended(struct http_server *s, struct http_conn *c)
+{
+	list_unlink(&c->node);
+	s->count--;
+	s->refused -= c->refused;
+	if (s->closing)
+		post_set(loop_sched(s->loop), &s->step, close_step, s);
+}
+
+static void close_connections(struct http_server *s)
+{
+	for (struct list *node; (node = list_first(&s->conns)) != NULL;)
+		http_conn_close(list_entry(node, struct http_conn, node));
+}
+
+/* The server */
+
+struct http_server *http_server_listen(struct loop *l, struct span address, const struct http_server_conf *conf,
+        const struct http_handler *handler, const struct logger *lg, struct err *e)
+{
+	struct http_server *s = NEW(struct http_server);
+
+	s->listener = listener_open(l, address, &listener_events, s, lg, e);
+	if (s->listener == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->loop = l;
+	s->conf = *conf;
+	s->handler = *handler;
+	s->log = *lg;
+	s->scratch = mem_alloc(SCRATCH_BYTES);
+	s->date_second = -1;
+	s->last_request = loop_now(l);
+	list_init(&s->conns);
+	address_format(listener_address(s->listener), s->address);
+	return s;
+}
+
+const char *http_server_address(const struct http_server *s)
+{
+	return s->address;
+}
+
+void http_server_stats(const struct http_server *s, struct http_server_stats *stats)
+{
+	*stats = (struct http_server_stats){
+		.connections = s->count,
+		.accepted = s->accepted,
+		.requests = s->requests,
+		.late_connections = s->late,
+		.buffered_bytes = s->buffered + s->queued,
+		.last_request = s->last_request,
+	};
+}
+
+void http_server_announce_close(struct http_server *s)
+{
+	s->announced = true;
+}
+
+/* The end */
+
+static bool has_old_connections(const struct http_server *s)
+{
+	struct list *first = list_first(&s->conns);
+
+	return first != NULL && list_entry(first, struct http_conn, node)->serial < s->old;
+}
+
+static void stop_listening(struct http_server *s)
+{
+	listener_drain(s->listener);
+	listener_close(&s->listener);
+}
+
+/* First those end that were there when closing began, while new ones are still accepted; then the backlog is emptied
+ * and the listening socket closed; then what that brought is served. */
+static void close_step(void *arg)
+{
+	struct http_server *s = arg;
+	mono_t now = loop_now(s->loop);
+
+	if (s->listener != NULL && (!has_old_connections(s) || mono_past(s->listen_until, now)))
+		stop_listening(s);
+	if (s->listener != NULL || (!list_is_empty(&s->conns) && !mono_past(s->deadline, now))) {
+		mono_t next = s->listener != NULL ? s->listen_until : s->deadline;
+		timer_set(loop_sched(s->loop), &s->timer, next, close_step, s);
+		return;
+	}
+	timer_stop(loop_sched(s->loop), &s->timer);
+	close_connections(s);
+	post_cancel(&s->step);
+	s->done(s->done_arg);
+}
+
+static void begin_closing(void *arg)
+{
+	struct http_server *s = arg;
+
+	list_each (node, &s->conns)
+		http_conn_wind_down(list_entry(node, struct http_conn, node));
+	close_step(s);
+}
+
+void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void *arg), void *arg)
+{
+	mono_t now = loop_now(s->loop);
+	msec_t half = mono_diff(deadline, now) / 2;
+
+	assert(!s->closing);
+	http_server_announce_close(s);
+	s->closing = true;
+	s->old = s->accepted;
+	s->deadline = deadline;
+	s->listen_until = mono_add(now, half > LISTEN_STOP_MS ? mono_diff(deadline, now) - LISTEN_STOP_MS : half);
+	s->done = done;
+	s->done_arg = arg;
+	post_set(loop_sched(s->loop), &s->step, begin_closing, s);
+}
+
+void http_server_free(struct http_server **sp)
+{
+	struct http_server *s = *sp;
+
+	if (s == NULL)
+		return;
+	*sp = NULL;
+	assert(s->pumping == NULL);
+	listener_close(&s->listener);
+	close_connections(s);
+	timer_stop(loop_sched(s->loop), &s->timer);
+	post_cancel(&s->step);
+	buf_free(&s->text);
+	free(s->scratch);
+	free(s);
+}

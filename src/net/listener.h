@@ -1,0 +1,33 @@
+/*
+ * A listening TCP socket: it accepts, a bounded number per turn, and survives a process without free descriptors. It
+ * knows nothing of what is spoken on the connections; the descriptors that it hands over (non-blocking, close-on-exec,
+ * TCP_NODELAY) are the taker's.
+ */
+#ifndef SLUICE_NET_LISTENER_H
+#define SLUICE_NET_LISTENER_H
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "net/address.h"
+
+struct listener;
+
+struct listener_events {
+	void (*accepted)(void *arg, int fd, const struct address *peer);
+	/* There is no descriptor left but the reserve that `fd` sits on: say so and close it before returning. */
+	void (*starved)(void *arg, int fd);
+};
+
+/* `address` as address_parse takes it; port 0 picks one. NULL and a sentence on failure. */
+struct listener *listener_open(struct loop *l, struct span address, const struct listener_events *events, void *arg,
+        const struct logger *lg, struct err *e);
+
+const struct address *listener_address(const struct listener *l); /* as bound */
+
+/* Accepts what waits in the backlog, until there is nothing. Follow it by listener_close at once: what arrives between
+ * the two is reset by the kernel. */
+void listener_drain(struct listener *l);
+
+void listener_close(struct listener **l);
+
+#endif
