@@ -1,8 +1,10 @@
 /*
  * The catalog: the lists of all servers merged in the order of the configuration, with names as `server__name`, and the
- * way back from a name to its server. Pure text work, no I/O. Items pass through byte for byte but for their name.
+ * way back from a name to its server. Pure text work, no I/O. Items pass through byte for byte; only the names of tools
+ * and prompts get their prefix put in. URIs stay as they are, and the first server that lists one has it.
  *
- * Merged pages are made once per change and served from memory.
+ * Merged pages are made once per change and served from memory. A way back is two hash look-ups, however many servers
+ * there are.
  */
 #ifndef SLUICE_GATEWAY_CATALOG_H
 #define SLUICE_GATEWAY_CATALOG_H
@@ -18,16 +20,19 @@ struct catalog;
 struct catalog_server {
 	const char *name;
 	const char *const *include, *const *exclude; /* globs on tool names, as in backend_conf */
-};
+};                                                   /* the name is copied; the globs live as long as the catalog */
 
 /* `prefixed`: namespace "always". Otherwise names stay, and on a collision the first in config order wins. */
 struct catalog *catalog_new(const struct catalog_server *servers, size_t n, bool prefixed, size_t page_items);
 void catalog_free(struct catalog **c);
 
-/* Takes the new list of a server over. True if the merged list's bytes differ from before. */
-bool catalog_set(struct catalog *c, size_t server, enum list_kind kind, struct item_list *list);
+/*
+ * Takes the new list of a server over (moved out of *list). True if the merged list's bytes differ from before;
+ * *own_changed tells the same of the server's own list, as its single scope shows it.
+ */
+bool catalog_set(struct catalog *c, size_t server, enum list_kind kind, struct item_list *list, bool *own_changed);
 
-/* Items in the merged list. */
+/* Items in the list of the scope. */
 size_t catalog_count(const struct catalog *c, int scope, enum list_kind kind);
 
 /*
@@ -44,17 +49,25 @@ struct route {
 	bool listed;                /* false: not in the list; the name's prefix says which server */
 };
 
-/* From a tool's or prompt's name (decoded text) to its server. False: nobody's. A name that is not listed but has the
- * prefix of a server is that server's (its list may be old); an excluded tool is nobody's. */
+/*
+ * From a tool's or prompt's name (decoded text), or a URI or template as it is listed, to its server. False: nobody's.
+ * A name that is not listed but can only be one server's (by its prefix, by the scope, or because there is only one
+ * server and no prefixes) is that server's, whose list may be old. A tool that is excluded is nobody's.
+ */
 bool catalog_route(struct catalog *c, int scope, enum list_kind kind, struct span name, struct route *route);
 
 /*
- * Which servers may have a resource: the owner of the URI if it is listed; else those with a matching template
- * (RFC 6570, level 1), in config order; else every server that has resources at all. Fills `servers`, returns how many.
+ * Which servers may have a resource: the owner of the URI if it is listed; else those with a template that fits
+ * (uri_template.h), in config order; else every server that has resources at all. In a single scope it is that server.
+ * Fills `servers`, returns how many.
  */
 size_t catalog_route_uri(struct catalog *c, int scope, struct span uri, size_t *servers, size_t max);
 
-/* Names of the merged lists that collided or are longer than 64 characters, for warnings: calls `tell` for each. */
+/*
+ * What people should know about the lists: names that collided, came twice from one server or are longer than 64
+ * characters, and how many items of a server (then its name is `name`) could not be used at all. `what` is valid during
+ * the call.
+ */
 void catalog_warnings(struct catalog *c, void (*tell)(void *arg, struct span name, const char *what), void *arg);
 
 #endif
