@@ -106,9 +106,9 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *st
 	};
 }
 
-void http_server_announce_close(struct http_server *s)
+void http_server_announce_close(struct http_server *s, bool on)
 {
-	s->announced = true;
+	s->announced = on;
 }
 
 /* The end */
@@ -161,7 +161,7 @@ void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void
 	msec_t half = mono_diff(deadline, now) / 2;
 
 	assert(!s->closing);
-	http_server_announce_close(s);
+	http_server_announce_close(s, true);
 	s->closing = true;
 	s->old = s->accepted;
 	s->deadline = deadline;

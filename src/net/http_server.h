@@ -78,8 +78,8 @@ void exchange_forever(struct http_exchange *ex);
 /* Bytes of this answer that the client has not taken yet. */
 size_t exchange_waiting(const struct http_exchange *ex);
 
-/* From now on answers that are the last with nothing complete buffered behind them carry Connection: close. */
-void http_server_announce_close(struct http_server *s);
+/* While on, answers that are the last with nothing complete buffered behind them carry Connection: close. */
+void http_server_announce_close(struct http_server *s, bool on);
 
 /* The end, in order: closes idle connections, lets busy ones finish until the deadline with a lingering close, drains
  * accept() to EAGAIN, closes the listening socket; then calls `done` (posted). */
