@@ -34,7 +34,8 @@ static void answer_ready(const struct probes *p, struct http_exchange *ex, const
 	bool ready = lifecycle_is_ready(p->lifecycle);
 	struct buf body = { 0 };
 
-	buf_printf(&body, "%s\n", ready ? "ok" : phase_name(lifecycle_phase(p->lifecycle)));
+	buf_add(&body, ready ? SPAN("ok") : span_of(phase_name(lifecycle_phase(p->lifecycle))));
+	buf_add_char(&body, '\n');
 	if (!ready)
 		gateway_missing(p->gw, &body);
 	answer(ex, req, ready, buf_span(&body));

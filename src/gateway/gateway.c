@@ -343,6 +343,7 @@ static void on_watch(void *arg)
 
 void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg)
 {
+	post_cancel(&gw->watch_post);
 	gw->watch_changed = changed;
 	gw->watch_arg = arg;
 }

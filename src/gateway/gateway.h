@@ -122,7 +122,7 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state);
 /* A server that is not lazy has been tried and is not up. */
 bool gateway_is_degraded(const struct gateway *gw);
 
-/* Called (posted) whenever gateway_state may have changed. */
+/* Called (posted) whenever gateway_state may have changed; NULL: nobody watches any more. */
 void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg);
 void gateway_changed(struct gateway *gw); /* posts it */
 

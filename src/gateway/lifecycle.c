@@ -21,6 +21,7 @@ struct lifecycle {
 	msec_t longest_eof_ms, longest_term_ms;
 	mono_t lame_duck_since;
 	struct ledger_counts at_signal;
+	bool left;            /* nothing that comes now changes anything */
 	bool forced, hurried; /* hurried: there was a second signal */
 	struct timer first_try, start_deadline, lame_duck, stop, end;
 	struct post check_post;
@@ -57,6 +58,7 @@ void lifecycle_free(struct lifecycle **lp)
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(l->sched, timers[i]);
 	post_cancel(&l->check_post);
+	gateway_watch(l->gw, NULL, NULL);
 	free(l);
 }
 
@@ -205,6 +207,7 @@ static void do_close_fronts(struct lifecycle *l)
 
 static void do_exit(struct lifecycle *l)
 {
+	l->left = true;
 	l->ops->exit(l->arg);
 }
 
@@ -246,8 +249,9 @@ static void perform(struct lifecycle *l, unsigned actions)
 /* The one place where the phase changes. */
 static void step(struct lifecycle *l, enum phase_event event)
 {
+	if (l->left)
+		return;
 	struct phase_step s = phase_next(l->phase, event);
-
 	if (s.next != l->phase)
 		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
 		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));

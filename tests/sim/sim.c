@@ -85,7 +85,7 @@ static void put_request(struct client_call *c, struct buf *text)
 {
 	struct scenario *sc = c->scenario;
 	struct world *w = sc->world;
-	size_t server = below(w, sc->server_count + 1); /* the last one is nobody's */
+	size_t server = chance(w, 5) ? sc->server_count : below(w, sc->server_count); /* the last one is nobody's */
 
 	if (chance(w, 10))
 		buf_printf(text, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/list\"}", c->id);
@@ -358,7 +358,31 @@ static void check_calls(struct scenario *sc)
 	REQUIRE(sc, ended == accepted);
 }
 
-static void run(uint64_t seed, bool verbose)
+/* What a run of many scenarios has seen, so that one that sees too little is noticed. */
+struct totals {
+	uint64_t ended[END_REASON_COUNT], refused, processes;
+};
+
+static void add_totals(struct totals *t, const struct scenario *sc)
+{
+	const struct ledger_counts *counts = gateway_counts(sc->gw);
+
+	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
+		t->ended[why] += counts->ended[why];
+	t->refused += counts->refused;
+	t->processes += world_spawned(sc->world);
+}
+
+static void print_totals(const struct totals *t, uint64_t seeds)
+{
+	printf("%llu scenarios, %llu processes; calls: refused %llu", (unsigned long long)seeds,
+	        (unsigned long long)t->processes, (unsigned long long)t->refused);
+	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
+		printf(", %s %llu", end_reason_name(why), (unsigned long long)t->ended[why]);
+	putchar('\n');
+}
+
+static void run(uint64_t seed, bool verbose, struct totals *totals)
 {
 	struct scenario sc = { .world = world_new(seed), .seed = seed };
 	struct sched *sched = world_sched(sc.world);
@@ -377,6 +401,7 @@ static void run(uint64_t seed, bool verbose)
 	check_time(&sc);
 	check_calls(&sc);
 	REQUIRE(&sc, world_alive(sc.world) == 0);
+	add_totals(totals, &sc);
 	for (size_t i = 0; i < 3; i++)
 		timer_stop(sched, &sc.signals[i]);
 	timer_stop(sched, &sc.fronts);
@@ -391,13 +416,15 @@ int main(int argc, char **argv)
 	const char *wanted = getenv("SIM_SEEDS");
 	uint64_t seeds = wanted != NULL ? strtoull(wanted, NULL, 10) : DEFAULT_SEEDS;
 
+	struct totals totals = { 0 };
+
 	if (argc > 1) {
-		run(strtoull(argv[1], NULL, 10), true);
+		run(strtoull(argv[1], NULL, 10), true, &totals);
 		return 0;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (uint64_t seed = 1; seed <= seeds; seed++)
-		run(seed, false);
-	printf("%llu scenarios\n", (unsigned long long)seeds);
+		run(seed, false, &totals);
+	print_totals(&totals, seeds);
 	return 0;
 }
