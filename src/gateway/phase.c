@@ -8,7 +8,7 @@
 #define NEVER { .set = true, .never = true }
 
 #define REFUSE (DO(ANNOUNCE) | DO(REFUSE_NEW))
-#define LEAVE_NOW (DO(FORCED) | DO(CUT_CALLS) | DO(KILL_BACKENDS) | DO(EXIT))
+#define LEAVE_NOW (DO(FORCED) | DO(REFUSE_NEW) | DO(CUT_CALLS) | DO(KILL_BACKENDS) | DO(EXIT))
 
 static const struct phase_step table[PHASE_COUNT][PHASE_EVENT_COUNT] = {
 [PHASE_STARTING] = {
