@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -128,9 +130,30 @@ static void happens(struct conn *c, enum event event)
 		c->events->closed(c->arg);
 }
 
+/* What the kernel has taken from us and the other side not yet from it. */
+static int unacknowledged(const struct conn *c)
+{
+	int n = 0;
+
+	return ioctl(c->fd, SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+static void wait_for_reader(struct conn *c)
+{
+	c->unacknowledged = unacknowledged(c);
+	timer_set_in(loop_sched(c->loop), &c->timer, c->write_timeout_ms, timed_out, c);
+}
+
+/* The socket turns writable when a third of its buffer is free, and a slow reader may need long for that: so what
+ * counts is whether it took a byte. */
 static void timed_out(void *arg)
 {
-	happens(arg, TIMEOUT);
+	struct conn *c = arg;
+
+	if (c->blocked && unacknowledged(c) < c->unacknowledged)
+		wait_for_reader(c);
+	else
+		happens(c, TIMEOUT);
 }
 
 /* Watching */
@@ -154,7 +177,7 @@ static void set_blocked(struct conn *c, bool blocked)
 	c->blocked = blocked;
 	watch_again(c);
 	if (blocked)
-		timer_set_in(loop_sched(c->loop), &c->timer, c->write_timeout_ms, timed_out, c);
+		wait_for_reader(c);
 	else
 		timer_stop(loop_sched(c->loop), &c->timer);
 }

@@ -42,6 +42,7 @@ struct conn {
 	struct post flush;
 	struct timer timer; /* of the slow reader, then of lingering */
 	msec_t write_timeout_ms;
+	int unacknowledged; /* by the slow reader's kernel, when the timer was set */
 	size_t discarded;
 	size_t *waiting; /* where the queued bytes of all conns of the owner's owner are counted */
 	const struct conn_events *events;

@@ -1,0 +1,276 @@
+/* The server as a whole: its bound of connections, its statistics, and its end. */
+#include "unit.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net_fixture.h"
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+
+	fixture_init(&f);
+	f.conf.max_connections = 4;
+	fixture_start(&f);
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fixture_stop(*state);
+	return 0;
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void test_a_connection_too_many_hears_503(void **state)
+{
+	struct fixture *f = *state;
+	int fds[4], more[100];
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = client_open(f);
+	fixture_await_connections(f, 4);
+	for (int i = 0; i < 100; i++) {
+		more[i] = client_open(f);
+		client_send(more[i], GET("/echo"));
+	}
+	for (int i = 0; i < 100; i++) {
+		assert_true(client_expect(more[i], 503, "too many connections are open\r\n"));
+		close(more[i]);
+	}
+	assert_int_equal(f->requests, 0);
+	close(fds[0]);
+	fixture_await_connections(f, 3);
+	fds[0] = client_open(f);
+	client_send(fds[0], GET("/echo"));
+	client_expect(fds[0], 200, NULL);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+static void test_the_statistics_count(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f);
+
+	client_send(fd, GET("/echo"));
+	client_expect(fd, 200, NULL);
+	fixture_call(f, fixture_look);
+	struct http_server_stats before = f->stats;
+	assert_int_equal(before.connections, 1);
+	assert_int_equal(before.accepted, 1);
+	assert_int_equal(before.requests, 1);
+	assert_int_equal(before.late_connections, 0);
+	assert_int_equal(before.buffered_bytes, 0);
+	usleep(5000);
+	client_send(fd, GET("/livez"));
+	client_expect(fd, 200, NULL);
+	client_send(fd, "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.30\r\n\r\n");
+	client_expect(fd, 200, NULL);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->stats.requests, 3);
+	assert_int_equal(f->stats.last_request.ms, before.last_request.ms); /* probes do not count there */
+	client_send(fd, GET("/echo"));
+	client_expect(fd, 200, NULL);
+	fixture_call(f, fixture_look);
+	assert_true(f->stats.last_request.ms > before.last_request.ms);
+	close(fd);
+}
+
+static void announce(struct fixture *f)
+{
+	http_server_announce_close(f->server);
+}
+
+static void test_the_close_is_announced_with_the_last_answer(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f), late;
+	struct buf in = { 0 };
+	struct answer a;
+
+	client_send(fd, GET("/echo"));
+	assert_false(client_expect(fd, 200, NULL));
+	fixture_call(f, announce);
+	client_send(fd, GET("/1") "POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+	                          "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+	                          "POST /4 HTTP/1.1\r\nHost: ");
+	for (int i = 1; i <= 3; i++) {
+		client_read(fd, &in, &a);
+		assert_int_equal(a.status, 200);
+		assert_int_equal(a.closing, i == 3);
+		answer_clear(&a);
+	}
+	buf_free(&in);
+	client_expect_end(fd);
+	late = client_open(f);
+	client_send(late, GET("/echo"));
+	assert_true(client_expect(late, 200, NULL));
+	close(late);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->stats.late_connections, 1);
+}
+
+static void on_done(void *arg)
+{
+	((struct fixture *)arg)->closed++;
+}
+
+static void close_within_a_second(struct fixture *f)
+{
+	http_server_close(f->server, mono_add(loop_now(f->loop), 1000), on_done, f);
+	assert_int_equal(f->closed, 0);
+}
+
+static void close_within_a_tenth(struct fixture *f)
+{
+	http_server_close(f->server, mono_add(loop_now(f->loop), 100), on_done, f);
+}
+
+static void reply_to_held(struct fixture *f)
+{
+	exchange_reply(f->held[0], 200, NULL, 0, SPAN("late"));
+}
+
+static void end_held_stream(struct fixture *f)
+{
+	exchange_end(f->held[1]);
+}
+
+static void test_a_server_without_clients_closes_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_call(f, close_within_a_second);
+	fixture_await(f, &f->closed, 1);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(f->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
+	assert_int_equal(connect(fd, (struct sockaddr *)(void *)&to, sizeof(to)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	close(fd);
+}
+
+static void test_closing_ends_the_idle_and_waits_for_the_busy(void **state)
+{
+	struct fixture *f = *state;
+	int idle = client_open(f), busy = client_open(f), stream = client_open(f), during;
+
+	client_send(idle, GET("/echo"));
+	client_expect(idle, 200, NULL);
+	client_send(busy, GET("/hold"));
+	fixture_await(f, &f->held_count, 1);
+	client_send(stream, GET("/stream"));
+	fixture_await(f, &f->held_count, 2);
+	fixture_call(f, close_within_a_second);
+	client_expect_end(idle);
+	during = client_open(f); /* still accepted, and served */
+	client_send(during, GET("/echo"));
+	assert_true(client_expect(during, 200, "GET /echo "));
+	client_expect_end(during);
+	fixture_call(f, reply_to_held);
+	assert_true(client_expect(busy, 200, "late"));
+	client_expect_end(busy);
+	assert_int_equal(f->closed, 0);
+	fixture_call(f, end_held_stream);
+	assert_false(client_expect(stream, 200, "")); /* its head was out before */
+	client_expect_end(stream);
+	fixture_await(f, &f->closed, 1);
+}
+
+/* The loop does not turn meanwhile: the request is still unread when closing begins. */
+static void send_and_close(struct fixture *f)
+{
+	client_send(f->clients[0], GET("/echo"));
+	close_within_a_second(f);
+}
+
+static void test_a_request_that_waits_unread_is_answered_before_the_end(void **state)
+{
+	struct fixture *f = *state;
+	int fd = f->clients[0] = client_open(f);
+
+	client_send(fd, GET("/echo"));
+	client_expect(fd, 200, NULL);
+	fixture_call(f, send_and_close);
+	client_expect(fd, 200, "GET /echo ");
+	client_expect_end(fd);
+	fixture_await(f, &f->closed, 1);
+}
+
+/* The loop does not turn while they connect: they wait in the backlog when closing begins. */
+static void connect_and_close(struct fixture *f)
+{
+	for (int i = 0; i < 3; i++) {
+		int fd = client_open(f);
+		client_send(fd, GET("/echo"));
+		f->clients[i] = fd;
+	}
+	close_within_a_second(f);
+}
+
+static void test_the_backlog_is_served(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_call(f, connect_and_close);
+	for (int i = 0; i < 3; i++) {
+		assert_true(client_expect(f->clients[i], 200, "GET /echo "));
+		client_expect_end(f->clients[i]);
+	}
+	fixture_await(f, &f->closed, 1);
+}
+
+static void test_the_deadline_cuts_what_is_left(void **state)
+{
+	struct fixture *f = *state;
+	int busy = client_open(f);
+	mono_t begin = clock_mono();
+	char byte;
+
+	client_send(busy, GET("/hold"));
+	fixture_await(f, &f->held_count, 1);
+	fixture_call(f, close_within_a_tenth);
+	fixture_await(f, &f->closed, 1);
+	assert_in_range(mono_diff(clock_mono(), begin), 90, 600);
+	assert_int_equal(f->gone, 1);
+	assert_true(recv(busy, &byte, 1, 0) <= 0);
+	close(busy);
+}
+
+static void test_a_connection_that_says_nothing_does_not_hold_up_the_end(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f);
+	mono_t begin = clock_mono();
+
+	fixture_await_connections(f, 1);
+	fixture_call(f, close_within_a_second);
+	fixture_await(f, &f->closed, 1);
+	assert_in_range(mono_diff(clock_mono(), begin), 200, 600);
+	client_expect_end(fd);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_connection_too_many_hears_503),
+		TEST(test_the_statistics_count),
+		TEST(test_the_close_is_announced_with_the_last_answer),
+		TEST(test_a_server_without_clients_closes_at_once),
+		TEST(test_closing_ends_the_idle_and_waits_for_the_busy),
+		TEST(test_a_request_that_waits_unread_is_answered_before_the_end),
+		TEST(test_the_backlog_is_served),
+		TEST(test_the_deadline_cuts_what_is_left),
+		TEST(test_a_connection_that_says_nothing_does_not_hold_up_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
