@@ -13,8 +13,8 @@
 #include "supervise/child.h"
 #include "supervise/reaper.h"
 
-/* Stop times, and how long we are patient with a loaded machine. */
-enum { EOF_MS = 60, TERM_MS = 60, OUTPUT_MS = 60, PATIENCE_MS = 10000 };
+/* What is waited for in vain, and how long we are patient with a loaded machine for what will come. */
+enum { SHORT_MS = 50, LONG_MS = 5000, PATIENCE_MS = 20000 };
 
 struct world;
 
@@ -32,6 +32,8 @@ struct owner {
 };
 
 struct world {
+	struct log *log;
+	int nowhere;
 	struct loop *loop;
 	struct supervisor *sup;
 	struct owner owners[20];
@@ -39,6 +41,7 @@ struct world {
 	int left; /* to be gone before the loop stops */
 	bool swept;
 	mono_t start;
+	msec_t eof_ms, term_ms, output_ms; /* of the children to come */
 };
 
 static void on_signal(void *arg, int signo, int pid)
@@ -81,17 +84,20 @@ static void run_for(struct world *w, msec_t ms)
 static int set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct logger silent = { 0 };
 	sigset_t set;
 	struct err e;
 
+	w->nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	w->log = log_open(w->nowhere, LOG_TEXT);
+	assert_true(log_set_levels(w->log, SPAN("trace"), &e));
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	w->loop = loop_new(&e);
-	w->sup = supervisor_new(w->loop, &silent, &e);
+	w->sup = supervisor_new(w->loop, &(struct logger){ .log = w->log, .module = "supervise" }, &e);
 	assert_true(loop_signals(w->loop, &set, on_signal, w, &e));
 	w->start = clock_mono();
+	w->eof_ms = w->term_ms = w->output_ms = LONG_MS;
 	*state = w;
 	return 0;
 }
@@ -111,6 +117,8 @@ static int tear_down(void **state)
 	}
 	supervisor_free(&w->sup);
 	loop_free(&w->loop);
+	log_close(&w->log);
+	close(w->nowhere);
 	free(w);
 	return 0;
 }
@@ -171,9 +179,9 @@ static struct owner *start_argv(struct world *w, const char *const *argv)
 	const struct child_conf conf = { .name = "test",
 		.argv = argv,
 		.env = env,
-		.stop_eof_ms = EOF_MS,
-		.stop_term_ms = TERM_MS,
-		.output_ms = OUTPUT_MS };
+		.stop_eof_ms = w->eof_ms,
+		.stop_term_ms = w->term_ms,
+		.output_ms = w->output_ms };
 	struct owner *o = w->owners;
 	struct err e;
 	int out;
@@ -214,21 +222,21 @@ static void send_line(struct owner *o)
 static const struct stop_row {
 	const char *what, *script;
 	enum child_stop how;
+	msec_t eof_ms, term_ms;
 	struct child_exit end;
-	int closes;
 	msec_t least_ms;
 } stop_rows[] = {
-	/* clang-format off */
-	{ "leaves at EOF",     "echo up; cat",                                CHILD_STOP_LADDER, { false, 0, false, true },      1, 0 },
-	{ "leaves at EOF, 7",  "echo up; cat; exit 7",                        CHILD_STOP_LADDER, { false, 7, false, true },      1, 0 },
-	{ "leaves at SIGTERM", "echo up; exec sleep 100",                     CHILD_STOP_LADDER, { true, SIGTERM, false, true }, 1, EOF_MS },
-	{ "handles SIGTERM",   "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done",
-	                                                                      CHILD_STOP_LADDER, { false, 5, false, true },      1, EOF_MS },
-	{ "stubborn",          "trap '' TERM; echo up; exec sleep 100",       CHILD_STOP_LADDER, { true, SIGKILL, true, true },  1, EOF_MS + TERM_MS },
-	{ "fast, at EOF",      "trap '' TERM; echo up; cat",                  CHILD_STOP_FAST,   { false, 0, false, true },      1, 0 },
-	{ "fast, at SIGTERM",  "echo up; exec sleep 100",                     CHILD_STOP_FAST,   { true, SIGTERM, false, true }, 1, 0 },
-	{ "fast, stubborn",    "trap '' TERM; echo up; exec sleep 100",       CHILD_STOP_FAST,   { true, SIGKILL, true, true },  1, 500 },
-	{ "killed",            "echo up; exec sleep 100",                     CHILD_STOP_KILL,   { true, SIGKILL, true, true },  1, 0 },
+/* clang-format off */
+#define STUBBORN "trap '' TERM; echo up; exec sleep 100"
+	{ "leaves at EOF",      "echo up; cat",            CHILD_STOP_LADDER, LONG_MS,  LONG_MS,  { false, 0, false, true },      0 },
+	{ "leaves at EOF, 7",   "echo up; cat; exit 7",    CHILD_STOP_LADDER, LONG_MS,  LONG_MS,  { false, 7, false, true },      0 },
+	{ "leaves at SIGTERM",  "echo up; exec sleep 100", CHILD_STOP_LADDER, SHORT_MS, LONG_MS,  { true, SIGTERM, false, true }, SHORT_MS },
+	{ "handles SIGTERM",    "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done",
+	                                                   CHILD_STOP_LADDER, SHORT_MS, LONG_MS,  { false, 5, false, true },      SHORT_MS },
+	{ "stubborn",           STUBBORN,                  CHILD_STOP_LADDER, SHORT_MS, SHORT_MS, { true, SIGKILL, true, true },  2 * SHORT_MS },
+	{ "fast, at SIGTERM",   "echo up; exec sleep 100", CHILD_STOP_FAST,   LONG_MS,  LONG_MS,  { true, SIGTERM, false, true }, 0 },
+	{ "fast, stubborn",     STUBBORN,                  CHILD_STOP_FAST,   LONG_MS,  LONG_MS,  { true, SIGKILL, true, true },  500 },
+	{ "killed",             "echo up; exec sleep 100", CHILD_STOP_KILL,   LONG_MS,  LONG_MS,  { true, SIGKILL, true, true },  0 },
 	/* clang-format on */
 };
 
@@ -246,6 +254,8 @@ static void test_every_way_to_stop_ends_as_it_should(void **state)
 
 	for (size_t i = 0; i < sizeof(stop_rows) / sizeof(stop_rows[0]); i++) {
 		const struct stop_row *row = &stop_rows[i];
+		w->eof_ms = row->eof_ms;
+		w->term_ms = row->term_ms;
 		struct owner *o = start(w, row->script);
 		run_until(o, "up\n");
 		mono_t asked = loop_now(w->loop);
@@ -256,9 +266,10 @@ static void test_every_way_to_stop_ends_as_it_should(void **state)
 		assert_exit(&o->gone, &row->end, row->what);
 		assert_int_equal(o->exits, 1);
 		assert_int_equal(o->gones, 1);
-		assert_int_equal(o->closes, row->closes);
-		if (mono_diff(clock_mono(), asked) < row->least_ms)
-			fail_msg("%s: too early", row->what);
+		assert_true(o->closes <= 1); /* 0: it was gone first */
+		msec_t took = mono_diff(loop_now(w->loop), asked);
+		if (took < row->least_ms || took >= row->least_ms + LONG_MS)
+			fail_msg("%s: after %d ms", row->what, (int)took);
 	}
 }
 
@@ -296,7 +307,7 @@ static void test_stopping_again_and_faster_shortens_the_way(void **state)
 	child_stop(o->child, CHILD_STOP_KILL);
 	child_stop(o->child, CHILD_STOP_FAST);
 	run(w);
-	assert_int_equal(o->closes, 1);
+	assert_true(o->closes <= 1);
 	assert_true(o->gone.killed);
 }
 
@@ -347,6 +358,14 @@ static void test_the_environment_names_the_backend_and_the_serial(void **state)
 
 /* Who the leader leaves behind */
 
+static struct world *with_short_output(void **state)
+{
+	struct world *w = *state;
+
+	w->output_ms = SHORT_MS;
+	return w;
+}
+
 static void test_the_rest_of_the_group_is_warned_before_it_is_killed(void **state)
 {
 	struct world *w = *state;
@@ -362,14 +381,14 @@ static void test_the_rest_of_the_group_is_warned_before_it_is_killed(void **stat
 
 static void test_a_stubborn_rest_of_the_group_is_killed(void **state)
 {
-	struct world *w = *state;
+	struct world *w = with_short_output(state);
 	struct owner *o = start(w, "(trap '' TERM; echo up; exec sleep 100) & read x; exit 1");
 
 	run_until(o, "up\n");
 	mono_t start = clock_mono();
 	send_line(o);
 	run(w);
-	assert_true(mono_diff(clock_mono(), start) >= OUTPUT_MS); /* it had its time */
+	assert_true(mono_diff(clock_mono(), start) >= SHORT_MS); /* it had its time */
 }
 
 static void test_an_escapee_to_another_session_is_warned_too(void **state)
@@ -386,20 +405,20 @@ static void test_an_escapee_to_another_session_is_warned_too(void **state)
 
 static void test_a_stubborn_escapee_that_holds_stdout_is_killed_in_time(void **state)
 {
-	struct world *w = *state;
+	struct world *w = with_short_output(state);
 	struct owner *o = start(w, "setsid sh -c 'trap \"\" TERM; echo up; exec sleep 100' & cat");
 
 	run_until(o, "up\n");
 	mono_t start = clock_mono();
 	child_stop(o->child, CHILD_STOP_LADDER);
 	run(w);
-	assert_in_range(mono_diff(clock_mono(), start), OUTPUT_MS, 5000);
+	assert_in_range(mono_diff(clock_mono(), start), SHORT_MS, LONG_MS);
 	assert_false(o->gone.killed); /* the leader left in peace */
 }
 
 static void test_an_escapee_without_our_tag_is_known_by_its_session(void **state)
 {
-	struct world *w = *state;
+	struct world *w = with_short_output(state);
 	struct owner *o = start(w, "env -i /bin/sh -c 'trap \"\" TERM; echo up; exec /bin/sleep 100' & cat");
 
 	run_until(o, "up\n");
@@ -410,7 +429,7 @@ static void test_an_escapee_without_our_tag_is_known_by_its_session(void **state
 /* Each generation is re-parented to us only when the one before has died. */
 static void test_generations_of_escapees_are_swept(void **state)
 {
-	struct world *w = *state;
+	struct world *w = with_short_output(state);
 	struct owner *o = start(w,
 	        "f='trap \"\" TERM; n=$((n-1)); export n; [ $n -gt 0 ] && setsid sh -c \"$f\" & echo $n; exec sleep 100';"
 	        "export f n=8; setsid sh -c \"$f\" & read x");
@@ -446,6 +465,27 @@ static void test_the_escapee_of_a_living_child_is_left_alone(void **state)
 	child_stop(living->child, CHILD_STOP_LADDER);
 	w->left = 1;
 	run(w);
+}
+
+/* It hides from the sweep behind a parent of which nothing is known, and comes out when the child is long gone. */
+static void test_an_orphan_of_a_child_long_gone_is_warned_then_killed(void **state)
+{
+	struct world *w = with_short_output(state);
+	struct owner *o =
+	        start(w, "env -i setsid sh -c 'sleep 0.3; "
+	                 "SLUICE_BACKEND=test.1 sh -c \"trap true TERM; while :; do sleep 0.02; done\" &' & cat");
+	struct supervisor_stats stats;
+
+	run_for(w, 50);
+	child_stop(o->child, CHILD_STOP_LADDER);
+	run(w);
+	mono_t start = clock_mono();
+	do {
+		run_for(w, 10);
+		supervisor_stats(w->sup, &stats);
+	} while (!reaper_is_alone());
+	assert_int_equal(stats.killed, 0); /* that is the count of children */
+	assert_in_range(mono_diff(clock_mono(), start), 1000, LONG_MS);
 }
 
 static void test_strangers_are_reaped_and_no_status_is_stolen(void **state)
@@ -511,7 +551,7 @@ static void test_the_final_sweep_leaves_nobody(void **state)
 
 static void test_the_final_sweep_takes_strangers_too(void **state)
 {
-	struct world *w = *state;
+	struct world *w = with_short_output(state);
 	struct owner *o =
 	        start(w, "env -i /usr/bin/setsid /bin/sh -c 'trap \"\" TERM; echo up; exec /bin/sleep 100' & cat");
 
@@ -533,6 +573,18 @@ static void test_a_sweep_of_nobody_is_done_at_once(void **state)
 
 	sweep(w, PATIENCE_MS);
 	assert_true(mono_diff(clock_mono(), w->start) < 1000);
+}
+
+static void test_a_sweep_whose_time_is_up_is_done_all_the_same(void **state)
+{
+	struct world *w = *state;
+	struct owner *o = start(w, "echo up; exec sleep 100");
+
+	run_until(o, "up\n");
+	sweep(w, 0);
+	w->left = 1;
+	run(w); /* in the program nobody waits for this */
+	assert_true(o->gone.killed);
 }
 
 static void test_killing_all_reaches_every_group(void **state)
@@ -558,7 +610,7 @@ static int init_of_a_namespace(void)
 	assert_false(r.proc_is_ours);
 	reaper_clear(&r);
 	set_up(&state);
-	struct world *w = state;
+	struct world *w = with_short_output(&state);
 	struct owner *o = start(w, "setsid sh -c 'trap \"\" TERM; setsid sleep 100 & echo up; exec sleep 100' & cat");
 	run_until(o, "up\n");
 	child_stop(o->child, CHILD_STOP_LADDER);
@@ -605,10 +657,12 @@ int main(void)
 		TEST(test_an_escapee_without_our_tag_is_known_by_its_session),
 		TEST(test_generations_of_escapees_are_swept),
 		TEST(test_the_escapee_of_a_living_child_is_left_alone),
+		TEST(test_an_orphan_of_a_child_long_gone_is_warned_then_killed),
 		TEST(test_strangers_are_reaped_and_no_status_is_stolen),
 		TEST(test_the_final_sweep_leaves_nobody),
 		TEST(test_the_final_sweep_takes_strangers_too),
 		TEST(test_a_sweep_of_nobody_is_done_at_once),
+		TEST(test_a_sweep_whose_time_is_up_is_done_all_the_same),
 		TEST(test_killing_all_reaches_every_group),
 		cmocka_unit_test(test_a_foreign_proc_is_not_believed),
 	};
