@@ -18,16 +18,27 @@ static const char *idle_text(const struct backend_conf *s, struct duration_text 
 	return "";
 }
 
+static int name_width(const struct config *config)
+{
+	size_t width = strlen("server");
+
+	for (size_t i = 0; i < config->server_count; i++)
+		if (strlen(config->servers[i].name) > width)
+			width = strlen(config->servers[i].name);
+	return (int)width;
+}
+
 /* Arguments may hold secrets, so only the program is shown. */
 static void print_servers(const struct config *config, FILE *out)
 {
 	static const char *const startups[] = {
 		[STARTUP_REQUIRED] = "required", [STARTUP_EAGER] = "eager", [STARTUP_LAZY] = "lazy"
 	};
+	int width = name_width(config);
 
 	if (config->server_count == 0)
 		return;
-	fprintf(out, "\n  %-32s  %-8s  %-8s  %-7s  %-9s  %s\n", "server", "startup", "idle", "request", "stop",
+	fprintf(out, "\n  %-*s  %-8s  %-8s  %-7s  %-9s  %s\n", width, "server", "startup", "idle", "request", "stop",
 	        "command");
 	for (size_t i = 0; i < config->server_count; i++) {
 		const struct backend_conf *s = &config->servers[i];
@@ -35,7 +46,7 @@ static void print_servers(const struct config *config, FILE *out)
 		char stop[64];
 		snprintf(stop, sizeof(stop), "%s+%s", duration_text(s->stop_eof_ms).text,
 		        duration_text(s->stop_term_ms).text);
-		fprintf(out, "  %-32s  %-8s  %-8s  %-7s  %-9s  %s\n", s->name, startups[s->startup],
+		fprintf(out, "  %-*s  %-8s  %-8s  %-7s  %-9s  %s\n", width, s->name, startups[s->startup],
 		        idle_text(s, &idle), duration_text(s->request_timeout_ms).text, stop, s->argv[0]);
 	}
 }

@@ -97,6 +97,8 @@ static bool refuse_unknown(struct span name, unsigned groups, struct err *e)
 {
 	struct suggestion s = suggestion_for(name);
 
+	if (find_option(name, ~0u) != NULL)
+		return err_set(e, "%.*s is no option of this command", SPAN_ARG(name));
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if (is_taken(&options[i], groups))
 			suggestion_offer(&s, options[i].name);

@@ -51,8 +51,11 @@ static unsigned edit_distance(const struct word *a, const struct word *b)
 
 struct suggestion suggestion_for(struct span wrong)
 {
-	unsigned most = wrong.n > 8 ? 3 : wrong.n > 4 ? 2 : 1;
+	struct word word;
+	unsigned most = 0;
 
+	if (normalize(wrong, &word))
+		most = word.n > 8 ? 3 : word.n > 4 ? 2 : 1;
 	return (struct suggestion){ .wrong = wrong, .best = NULL, .distance = most + 1 };
 }
 

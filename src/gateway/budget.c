@@ -46,20 +46,28 @@ struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms
 	};
 }
 
+/* clang-format off */
+static const struct clip {
+	enum budget_clip clip;
+	const char *sentence;
+} clips[] = {
+	{ CLIP_MARGIN,    "lifecycle.margin is cut to a quarter of the grace period" },
+	{ CLIP_STOP,      "the servers' stop times do not fit the grace period and are scaled down" },
+	{ CLIP_LAME_DUCK, "lifecycle.lameDuck.max does not fit the grace period and ends when the servers must be stopped" },
+	{ CLIP_PRE_STOP,  "lifecycle.preStop takes the whole grace period" },
+};
+/* clang-format on */
+
+#define CLIP_COUNT (sizeof(clips) / sizeof(clips[0]))
+
 const char *budget_clip_sentence(enum budget_clip clip)
 {
-	switch (clip) {
-	case CLIP_MARGIN:
-		return "lifecycle.margin is cut to a quarter of the grace period";
-	case CLIP_STOP:
-		return "the servers' stop times do not fit the grace period and are scaled down";
-	case CLIP_LAME_DUCK:
-		return "lifecycle.lameDuck.max does not fit the grace period and ends when the servers must be stopped";
-	case CLIP_PRE_STOP:
-		return "lifecycle.preStop takes the whole grace period";
-	}
-	assert(!"a clip is one of the list");
-	return NULL;
+	size_t i = 0;
+
+	while (i < CLIP_COUNT && clips[i].clip != clip)
+		i++;
+	assert(i < CLIP_COUNT);
+	return clips[i].sentence;
 }
 
 /* "13.5 s": short enough to be passed by value, so that a line of the plan is one printf */
@@ -131,7 +139,7 @@ void budget_print(const struct budget *b, const struct lifecycle_conf *conf, str
 	print_phase(b, "exiting", b->end, b->backstop, out);
 	buf_add_char(out, '\n');
 	print_rules(b, conf, out);
-	for (unsigned clip = CLIP_MARGIN; clip <= CLIP_PRE_STOP; clip <<= 1)
-		if (b->clipped & clip)
-			buf_printf(out, "  warning: %s\n", budget_clip_sentence(clip));
+	for (size_t i = 0; i < CLIP_COUNT; i++)
+		if (b->clipped & clips[i].clip)
+			buf_printf(out, "  warning: %s\n", clips[i].sentence);
 }

@@ -1,0 +1,129 @@
+/* docs/configuration.md against the tables of keys: what is in the one is in the other, with its default and range. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "config/duration.h"
+#include "config/keys.h"
+
+static int read_manual(void **state)
+{
+	char *text;
+	size_t n;
+	struct err e;
+
+	if (!fd_read_file(SOURCE_ROOT "/docs/configuration.md", 1 << 20, &text, &n, &e))
+		return -1;
+	*state = text;
+	return 0;
+}
+
+static int free_manual(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+/* From the heading of a block to the next heading. */
+static struct span section_of(const char *manual, const char *block)
+{
+	char heading[96];
+
+	snprintf(heading, sizeof(heading), "\n## %s\n", block);
+	const char *from = strstr(manual, heading);
+	assert_non_null(from);
+	const char *to = from != NULL ? strstr(from + strlen(heading), "\n## ") : NULL;
+	return to != NULL ? span_between(from, to) : span_of(from);
+}
+
+static bool contains(struct span text, struct span what)
+{
+	return memmem(text.p, text.n, what.p, what.n) != NULL;
+}
+
+/* The table row of a key; not set when there is none. */
+static struct span row_of(struct span section, const char *key)
+{
+	char start[128];
+	struct span line;
+
+	snprintf(start, sizeof(start), "| `%s` |", key);
+	while (span_next(&section, '\n', &line))
+		if (span_starts(line, span_of(start)))
+			return line;
+	return SPAN_NONE;
+}
+
+static void assert_told(struct span row, const char *key, const char *what)
+{
+	if (!contains(row, span_of(what)))
+		fail_msg("the row of %s does not tell %s", key, what);
+}
+
+static void check_range(const struct key *key, struct span row, const char *name)
+{
+	char range[64] = "";
+
+	if (key->most == 0)
+		return;
+	if (key->read == key_size || key->read == key_unsigned)
+		snprintf(range, sizeof(range), "%lld to %lld", (long long)key->least, (long long)key->most);
+	else
+		snprintf(range, sizeof(range), "`%s` to `%s`", duration_text(key->least).text,
+		        duration_text(key->most).text);
+	assert_told(row, name, range);
+}
+
+static void check_default(const struct key *key, struct span row, const char *name)
+{
+	bool bare = key->read == key_flag || key->read == key_size || key->read == key_unsigned;
+	char preset[64];
+
+	if (key->preset == NULL)
+		return;
+	snprintf(preset, sizeof(preset), bare ? "`%s`" : "`\"%s\"`", key->preset);
+	assert_told(row, name, preset);
+}
+
+static void check_block(const char *manual, struct span section, const char *prefix, const struct key *keys)
+{
+	for (const struct key *key = keys; key->name != NULL; key++) {
+		char name[96];
+		snprintf(name, sizeof(name), "%s%s", prefix, key->name);
+		struct span row = row_of(section, name);
+		if (span_is_set(row)) {
+			check_range(key, row, name);
+			check_default(key, row, name);
+		} else if (key->read == key_block) {
+			check_block(manual, section, strcat(name, "."), key->block);
+		} else {
+			snprintf(name, sizeof(name), "`%s`", key->name);
+			assert_told(span_of(manual), name, name);
+		}
+	}
+}
+
+static void test_the_manual_tells_every_key_with_its_default_and_range(void **state)
+{
+	const char *manual = *state;
+
+	check_block(manual, section_of(manual, "Top level"), "", config_keys);
+	for (const struct key *key = config_keys; key->name != NULL; key++) {
+		char heading[96];
+		snprintf(heading, sizeof(heading), "`%s`", key->name);
+		if (key->block != NULL && strcmp(key->name, "servers") != 0)
+			check_block(manual, section_of(manual, heading), "", key->block);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		        test_the_manual_tells_every_key_with_its_default_and_range, read_manual, free_manual),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
