@@ -25,7 +25,7 @@ messages that came so far, raw), pid, env {name}, and
     line          writes that text and a line feed         raw     writes that text as it is
     hex           writes those bytes                       flood   writes that many bytes of garbage lines
     repeat, text  writes the text that often               wait    ms
-    answer        answers the call with that text          stderr  writes that to stderr
+    answer        answers the call with that text          stderr  writes that to stderr; stderr_hex: those bytes
     stderr_flood  writes that many bytes of lines there    exit    ends with that code
     kill          ends by that signal                      close   "stdout" or "stdin"
     fork          so many grandchildren that ignore SIGTERM and leave the session; {"fork": 1, "same_group": true}
@@ -271,6 +271,8 @@ class Server:
             self.text(m["id"], step["answer"])
         elif "stderr" in step:
             write_all(2, step["stderr"].encode("utf-8", "surrogateescape"))
+        elif "stderr_hex" in step:
+            write_all(2, bytes.fromhex(step["stderr_hex"]))
         elif "stderr_flood" in step:
             write_all(2, (b"noise " * 16 + b"\n") * (step["stderr_flood"] // 97 + 1))
         elif "exit" in step:

@@ -63,6 +63,12 @@ def is_alive(pid):
         return False
 
 
+def kill_and_wait(pid):
+    """Kills a server and waits until Sluice has noticed and reaped it."""
+    os.kill(pid, SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), what="the killed process reaped")
+
+
 def command_of(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()

@@ -268,6 +268,16 @@ class EventStream:
                 return event.json()
         return None
 
+    def drain(self, quiet=0.6):
+        """Reads until nothing comes for that long; the messages that came."""
+        found = []
+        try:
+            while (message := self.next_message(quiet)) is not None:
+                found.append(message)
+        except TimeoutError:
+            pass
+        return found
+
     def messages(self, timeout=None):
         """All messages up to the end of the stream."""
         found = []

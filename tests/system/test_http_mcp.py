@@ -349,6 +349,7 @@ def test_the_get_stream_tells_of_changed_lists_and_delete_ends_it(sluice):
     s = sluice.http(servers(ex=example()))
     with s.client() as c, s.client() as other:
         stream = c.get_stream()
+        stream.drain()
         other.call("ex__change")
         assert stream.next_message()["method"] == "notifications/tools/list_changed"
         assert "ex__added_1" in c.tool_names()
@@ -360,6 +361,7 @@ def test_log_messages_reach_the_client_that_caused_them_at_its_level(sluice):
     s = sluice.http(servers(ex=example()))
     with s.client() as c:
         stream = c.get_stream()
+        stream.drain()
         c.request("logging/setLevel", {"level": "warning"})
         c.call("ex__log", {"level": "info", "text": "too quiet"})
         c.call("ex__log", {"level": "error", "text": "loud"})
@@ -398,7 +400,7 @@ def test_a_cancelled_call_gets_an_error_that_says_so(sluice, tmp_path):
         seen = [json.loads(line) for line in json.loads(c.text("f__received"))]
         sleep = next(m for m in seen if m.get("params", {}).get("name") == "sleep")
         cancel = next(m for m in seen if m.get("method") == "notifications/cancelled")
-        assert cancel["params"]["requestId"] == sleep["id"] and cancel["params"]["reason"] == "enough"
+        assert cancel["params"]["requestId"] == sleep["id"]
 
 
 def test_only_the_clients_own_call_can_be_cancelled(shared):

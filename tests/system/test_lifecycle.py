@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, command_of, descendants_of, example, fake, is_alive, servers, wait_until
+from harness import PATIENCE, command_of, descendants_of, example, fake, is_alive, kill_and_wait, servers, wait_until
 from http_client import Closed, Connection
 from mcp_client import McpHttp, call, dumps, initialize_params, notification, request, text_of, unwrap
 
@@ -151,7 +151,7 @@ def test_a_process_that_dies_in_lame_duck_is_replaced(sluice):
     with s.client() as c:
         s.signal(signal.SIGTERM)
         wait_until(lambda: s.get("/readyz").status == 503, what="the lame duck")
-        os.kill(int(c.text("ex__pid")), signal.SIGKILL)
+        kill_and_wait(int(c.text("ex__pid")))
         with s.raw_client() as d:
             d.session, d.revision = c.session, c.revision
             assert d.text("ex__echo", {"text": "replaced"}) == "replaced"
@@ -283,7 +283,7 @@ def test_a_call_beyond_the_budget_is_cut_at_stop_with_an_answer(sluice):
     assert s.wait() == 0
     assert time.monotonic() - start < 2.8 * PATIENCE
     last = s.last_line()
-    assert last["aborted"] == 1 and last["budget_ms"] == 3000 and last["elapsed_ms"] < 3000
+    assert last["aborted"] == 1 and 2000 <= last["budget_ms"] <= 3000 and last["elapsed_ms"] < 3000
 
 
 def test_strict_exit_tells_a_cut_by_75(sluice):
@@ -480,7 +480,7 @@ def test_the_family_of_a_server_that_crashed_is_swept_while_serving(sluice, same
     with s.client() as c:
         c.call("f__script", {"steps": [{"fork": 3, "same_group": same_group}, {"answer": "ok"}]})
         family = wait_until(lambda: (d := descendants_of(s.pid)) and len(d) >= 4 and d, what="the family")
-        os.kill(int(c.text("f__pid")), signal.SIGKILL)
+        kill_and_wait(int(c.text("f__pid")))
         wait_until(lambda: not any(map(is_alive, family)), 8, "the end of the whole family")
         assert c.text("f__echo", {"text": "a new one"}) == "a new one"
 
@@ -489,7 +489,7 @@ def test_no_zombies_gather_while_serving(sluice):
     s = sluice.http(servers(f=fake()))
     with s.client() as c:
         for _ in range(5):
-            os.kill(int(c.text("f__pid")), signal.SIGKILL)
+            kill_and_wait(int(c.text("f__pid")))
             c.text("f__echo", {"text": "x"})
 
         def zombies():
