@@ -293,7 +293,7 @@ int main(int argc, char **argv)
 	if (strcmp(s.start, "die") == 0)
 		return 7;
 	while (fgets(line, LINE_MAX_BYTES, stdin) != NULL) {
-		if (message_parse((struct span){ line, strlen(line) }, 128, &m, &fault))
+		if (message_parse((struct span){ line, strcspn(line, "\n") }, 128, &m, &fault))
 			got(&s, &m);
 		fflush(stdout);
 	}

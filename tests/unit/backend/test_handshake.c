@@ -112,10 +112,10 @@ static void expect(struct rig *r, const char *log)
 	buf_reset(&r->log);
 }
 
-#define INITIALIZE                                                                           \
+#define INITIALIZE                                                                             \
 	"1 initialize {\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":" \
 	"{\"name\":\"sluice\",\"version\":\"" SLUICE_VERSION "\"}}\n"
-#define HELLO(version, capabilities)                                                                \
+#define HELLO(version, capabilities)                                                                          \
 	"\"result\":{\"protocolVersion\":\"" version "\",\"capabilities\":{" capabilities "},\"serverInfo\":" \
 	"{\"name\":\"x\"}}"
 #define EMPTY_OTHERS "resources:\nresourceTemplates:\nprompts:\n"
@@ -295,7 +295,8 @@ static void test_another_list_that_fails_at_start_counts_as_empty(void **state)
 	buf_reset(&r.log);
 	answer(&r, 2, "\"result\":{\"prompts\":[" TOOL("a") "],\"nextCursor\":\"x\"}", 0);
 	answer(&r, 3, "\"error\":{\"code\":-32000,\"message\":\"no\"}", 0);
-	expect(&r, "3 prompts/list {\"cursor\":\"x\"}\nwarning: prompts: prompts/list: error -32000: \"no\"\nprompts:\ndone\n");
+	expect(&r,
+	        "3 prompts/list {\"cursor\":\"x\"}\nwarning: prompts: prompts/list: error -32000: \"no\"\nprompts:\ndone\n");
 	rig_end(&r);
 }
 
