@@ -4,7 +4,6 @@
  */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "mcp/jsonrpc.h"
@@ -286,7 +285,7 @@ static void got(struct server *s, const struct message *m)
 int main(int argc, char **argv)
 {
 	struct server s = { .start = argc > 1 ? argv[1] : "", .tools = 1 };
-	char *line = malloc(LINE_MAX_BYTES);
+	static char line[LINE_MAX_BYTES];
 	struct message_fault fault;
 	struct message m;
 
@@ -297,6 +296,5 @@ int main(int argc, char **argv)
 			got(&s, &m);
 		fflush(stdout);
 	}
-	free(line);
 	return 0;
 }

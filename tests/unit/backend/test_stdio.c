@@ -278,15 +278,15 @@ static void submit(struct rig *r, struct call *c, const char *params)
 {
 	struct message m;
 	struct message_fault fault;
-	char *text = malloc(strlen(params) + 100);
+	struct buf text = { 0 };
 
-	sprintf(text, "{\"jsonrpc\":\"2.0\",\"id\":\"c1\",\"method\":\"tools/call\",\"params\":{%s}}", params);
-	assert_true(message_parse(span_of(text), 128, &m, &fault));
+	buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"id\":\"c1\",\"method\":\"tools/call\",\"params\":{%s}}", params);
+	assert_true(message_parse(buf_span(&text), 128, &m, &fault));
 	*c = (struct call){ .call.sink = &sink, .r = r };
 	r->down = true;
 	r->b->ops->submit(r->b, &c->call, &m, (struct splice){ SPAN_NONE, SPAN_NONE });
 	r->down = false;
-	free(text);
+	buf_free(&text);
 }
 
 static void submit_tool(struct rig *r, struct call *c, const char *tool)
