@@ -66,9 +66,10 @@ static void fail(struct handshake *h, const struct err *e)
 /* "tools/list: error -32603: \"out of memory\"" */
 static void explain_error(struct err *e, enum method method, struct span error)
 {
-	struct span code = json_member(error, "code");
-	struct span text = span_cut(json_member(error, "message"), SHOWN_MAX);
+	struct span code = json_member(error, "code"); /* there, or it would be no message */
+	struct span text = json_member(error, "message");
 
+	text = span_is_set(text) ? span_cut(text, SHOWN_MAX) : SPAN("\"\"");
 	err_set(e, "%.*s: error %.*s: %.*s", SPAN_ARG(method_name(method)), SPAN_ARG(code), SPAN_ARG(text));
 }
 

@@ -63,6 +63,8 @@ static const char *why_now(const struct stdio *s)
 	}
 }
 
+static void tell_soon(struct stdio *s);
+
 static void tell_state(void *arg)
 {
 	struct stdio *s = arg;
@@ -70,7 +72,7 @@ static void tell_state(void *arg)
 	const char *why = why_now(s);
 
 	if (!list_is_empty(&s->pending.ending)) { /* ends of calls come first */
-		post_set(loop_sched(s->loop), &s->tell_post, tell_state, s);
+		tell_soon(s);
 		return;
 	}
 	if (now == s->told && s->life.failures == s->told_failures && !s->tell_anyway)
@@ -81,6 +83,11 @@ static void tell_state(void *arg)
 	s->told_failures = s->life.failures;
 	s->tell_anyway = false;
 	s->base.events->state(s->base.arg, now, why, s->life.failures);
+}
+
+static void tell_soon(struct stdio *s)
+{
+	post_set(loop_sched(s->loop), &s->tell_post, tell_state, s);
 }
 
 static void call_ended_later(struct stdio *s, struct backend_call *call, enum end_reason why, enum outcome outcome)
@@ -160,7 +167,7 @@ void stdio_step(struct stdio *s, enum life_event event)
 	if (todo & LIFE_DO_FAIL_QUEUED)
 		fail_queued(s);
 	if (s->life.state != from || todo & LIFE_DO_COUNT_FAILURE)
-		post_set(loop_sched(s->loop), &s->tell_post, tell_state, s);
+		tell_soon(s);
 	if (todo & LIFE_DO_FLUSH) {
 		outbox_release(&s->outbox);
 		write_soon(s);
@@ -195,6 +202,8 @@ static void explain_exit(struct stdio *s, const struct child_exit *how)
 		stdio_explain(s, "exited with code %d", how->code);
 	log_warn(&s->log, "backend_exited", "the server's process ended without being asked to", F_STR("how", s->why),
 	        F_INT("in_flight", s->life.in_flight));
+	s->tell_anyway = true; /* a better reason than the one of a moment ago */
+	tell_soon(s);
 }
 
 static void exited(void *arg, const struct child_exit *how)

@@ -4,7 +4,6 @@
  */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "mcp/jsonrpc.h"
@@ -286,17 +285,16 @@ static void got(struct server *s, const struct message *m)
 int main(int argc, char **argv)
 {
 	struct server s = { .start = argc > 1 ? argv[1] : "", .tools = 1 };
-	char *line = malloc(LINE_MAX_BYTES);
+	static char line[LINE_MAX_BYTES];
 	struct message_fault fault;
 	struct message m;
 
 	if (strcmp(s.start, "die") == 0)
 		return 7;
 	while (fgets(line, LINE_MAX_BYTES, stdin) != NULL) {
-		if (message_parse((struct span){ line, strlen(line) }, 128, &m, &fault))
+		if (message_parse((struct span){ line, strcspn(line, "\n") }, 128, &m, &fault))
 			got(&s, &m);
 		fflush(stdout);
 	}
-	free(line);
 	return 0;
 }

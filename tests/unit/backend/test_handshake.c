@@ -34,15 +34,20 @@ static void note_notify(void *arg, enum method method)
 	buf_printf(&r->log, "%.*s\n", SPAN_ARG(method_name(method)));
 }
 
+static struct span or_dash(struct span s)
+{
+	return span_is_set(s) ? s : SPAN("-");
+}
+
 static void note_hello(void *arg, const struct backend_hello *hello)
 {
 	struct rig *r = arg;
 
 	buf_printf(&r->log, "hello %.*s %.*s %.*s%s%s%s%s%s%s\n", SPAN_ARG(revision_name(hello->revision)),
-	        SPAN_ARG(hello->server_info), SPAN_ARG(hello->instructions), hello->tools ? " tools" : "",
-	        hello->resources ? " resources" : "", hello->subscribe ? " subscribe" : "",
-	        hello->prompts ? " prompts" : "", hello->completions ? " completions" : "",
-	        hello->logging ? " logging" : "");
+	        SPAN_ARG(or_dash(hello->server_info)), SPAN_ARG(or_dash(hello->instructions)),
+	        hello->tools ? " tools" : "", hello->resources ? " resources" : "",
+	        hello->subscribe ? " subscribe" : "", hello->prompts ? " prompts" : "",
+	        hello->completions ? " completions" : "", hello->logging ? " logging" : "");
 }
 
 static void note_list(void *arg, enum list_kind kind, struct item_list *list)
@@ -112,10 +117,10 @@ static void expect(struct rig *r, const char *log)
 	buf_reset(&r->log);
 }
 
-#define INITIALIZE                                                                           \
+#define INITIALIZE                                                                             \
 	"1 initialize {\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":" \
 	"{\"name\":\"sluice\",\"version\":\"" SLUICE_VERSION "\"}}\n"
-#define HELLO(version, capabilities)                                                                \
+#define HELLO(version, capabilities)                                                                          \
 	"\"result\":{\"protocolVersion\":\"" version "\",\"capabilities\":{" capabilities "},\"serverInfo\":" \
 	"{\"name\":\"x\"}}"
 #define EMPTY_OTHERS "resources:\nresourceTemplates:\nprompts:\n"
@@ -127,7 +132,7 @@ static void start_with_tools(struct rig *r, size_t max_bytes)
 	rig_start(r, max_bytes);
 	assert_true(answer(r, 1, HELLO("2025-11-25", "\"tools\":{}"), 0));
 	expect(r, INITIALIZE "notifications/initialized\n"
-	                     "hello 2025-11-25 {\"name\":\"x\"}  tools\n"
+	                     "hello 2025-11-25 {\"name\":\"x\"} - tools\n"
 	                     "2 tools/list\n" EMPTY_OTHERS);
 }
 
@@ -165,7 +170,7 @@ static void test_a_server_without_lists_is_ready_at_once(void **state)
 	(void)state;
 	rig_start(&r, 10000);
 	answer(&r, 1, "\"result\":{\"protocolVersion\":\"2024-11-05\",\"capabilities\":[]}", 0);
-	expect(&r, INITIALIZE "notifications/initialized\nhello 2024-11-05  \ntools:\n" EMPTY_OTHERS "done\n");
+	expect(&r, INITIALIZE "notifications/initialized\nhello 2024-11-05 - -\ntools:\n" EMPTY_OTHERS "done\n");
 	rig_end(&r);
 }
 
@@ -186,7 +191,7 @@ static void test_each_legacy_revision_is_taken_and_no_other(void **state)
 		{ "\"result\":{\"protocolVersion\":20251125}", "done: initialize: the answer names no protocolVersion\n" },
 		{ "\"result\":[\"2025-11-25\"]", "done: initialize: the answer names no protocolVersion\n" },
 		{ "\"error\":{\"code\":-32602,\"message\":\"too new\"}", "done: initialize: error -32602: \"too new\"\n" },
-		{ "\"error\":{\"code\":-1}", "done: initialize: error -1: \n" },
+		{ "\"error\":{\"code\":-1}", "done: initialize: error -1: \"\"\n" },
 		/* clang-format on */
 	};
 
@@ -295,7 +300,8 @@ static void test_another_list_that_fails_at_start_counts_as_empty(void **state)
 	buf_reset(&r.log);
 	answer(&r, 2, "\"result\":{\"prompts\":[" TOOL("a") "],\"nextCursor\":\"x\"}", 0);
 	answer(&r, 3, "\"error\":{\"code\":-32000,\"message\":\"no\"}", 0);
-	expect(&r, "3 prompts/list {\"cursor\":\"x\"}\nwarning: prompts: prompts/list: error -32000: \"no\"\nprompts:\ndone\n");
+	expect(&r,
+	        "3 prompts/list {\"cursor\":\"x\"}\nwarning: prompts: prompts/list: error -32000: \"no\"\nprompts:\ndone\n");
 	rig_end(&r);
 }
 
@@ -405,7 +411,7 @@ static void test_the_second_process_gets_a_handshake_like_the_first(void **state
 	handshake_start(&r.h);
 	answer(&r, 3, HELLO("2025-11-25", ""), 0);
 	buf_take(&r.log, strlen(INITIALIZE));
-	expect(&r, "notifications/initialized\nhello 2025-11-25 {\"name\":\"x\"} \ntools:\n" EMPTY_OTHERS "done\n");
+	expect(&r, "notifications/initialized\nhello 2025-11-25 {\"name\":\"x\"} -\ntools:\n" EMPTY_OTHERS "done\n");
 	rig_end(&r);
 }
 

@@ -329,7 +329,8 @@ static void test_idle_rules(void **state)
 		const struct idle_case *c = &idle_cases[i];
 		struct life l;
 		int64_t last = 0;
-		life_init(&l, &(struct life_conf){ 60000, c->rule, c->fixed * MINUTE, c->min * MINUTE, c->max * MINUTE });
+		life_init(
+		        &l, &(struct life_conf){ 60000, c->rule, c->fixed * MINUTE, c->min * MINUTE, c->max * MINUTE });
 		become_ready(&l, 0);
 		for (int n = 0; n < c->uses; n++) {
 			last = n * c->every * MINUTE;

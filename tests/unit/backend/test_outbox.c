@@ -151,7 +151,8 @@ static void test_unsent_calls_survive_the_process_and_half_sent_ones_do_not(void
 	(void)state;
 	small_pipe(ends);
 	outbox_init(&o);
-	buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"x\":\"%8000d\"}}%c", 1, '\0');
+	buf_printf(
+	        &text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"x\":\"%8000d\"}}%c", 1, '\0');
 	outbox_add(&o, request(&big, buf_span(&text).p, NULL));
 	outbox_add(&o, outgoing_text(SPAN("own")));
 	outbox_add(&o, request(&small, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", NULL));
