@@ -171,7 +171,8 @@ static void test_stop_time_cuts_calls(void **state)
 static void test_end_time_leaves_whatever_is_left(void **state)
 {
 	(void)state;
-	WALK(STOPPING_BACKENDS, ON(END_TIME, EXITING, DO(FORCED) | DO(CUT_CALLS) | DO(KILL_BACKENDS) | DO(EXIT)));
+	WALK(STOPPING_BACKENDS,
+	        ON(END_TIME, EXITING, DO(FORCED) | DO(REFUSE_NEW) | DO(CUT_CALLS) | DO(KILL_BACKENDS) | DO(EXIT)));
 	WALK(EXITING, ON(END_TIME, EXITING, DO(EXIT)));
 }
 

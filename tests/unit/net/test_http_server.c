@@ -84,7 +84,7 @@ static void test_the_statistics_count(void **state)
 
 static void announce(struct fixture *f)
 {
-	http_server_announce_close(f->server);
+	http_server_announce_close(f->server, true);
 }
 
 static void test_the_close_is_announced_with_the_last_answer(void **state)
