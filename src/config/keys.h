@@ -44,6 +44,10 @@ struct key {
 	const char *note; /* what a message says: when that is not right, or of a key that is not used */
 };
 
+#define MINUTE ((msec_t)60000)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
 /* A row reads { KEY(...), DEFAULT(...), RANGE(...) }. */
 #define KEY(key, how, where) .name = (key), .read = (how), .at = (where)
 #define ALIAS(spelling) .alias = (spelling)
