@@ -1,10 +1,6 @@
 #include "config/environment.h"
 #include "config/keys.h"
 
-#define SECOND 1000
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
 #define MANY 1000000
 #define KIB (INT64_C(1) << 10)
 #define MIB (INT64_C(1) << 20)

@@ -44,6 +44,10 @@ struct key {
 	const char *note; /* what a message says: when that is not right, or of a key that is not used */
 };
 
+#define MINUTE ((msec_t)60000)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
 /* A row reads { KEY(...), DEFAULT(...), RANGE(...) }. */
 #define KEY(key, how, where) .name = (key), .read = (how), .at = (where)
 #define ALIAS(spelling) .alias = (spelling)
@@ -56,23 +60,34 @@ struct key {
 #define FOREIGN(key) .name = (key), .read = key_foreign
 #define UNUSED(key, advice) .name = (key), .read = key_unused, .note = (advice)
 
-/* clang-format off */
-/*            type of the member that is filled, JSON type */
-key_reader
-	key_flag,     /* bool: true or false */
-	key_size,     /* size_t: a whole number */
-	key_unsigned, /* unsigned: a whole number */
-	key_duration, /* msec_t: a duration, as text or number */
-	key_text,     /* const char *: a string, not empty unless `is_right` says so */
-	key_texts,    /* const char *const *: an array of strings, NULL-terminated */
-	key_choice,   /* an enum, as the index of one of `words` */
-	key_either,   /* bool: the second of two `words` is true */
-	key_block,    /* a struct: an object with the keys of `block` */
-	key_node,     /* const struct json_node *: whatever it is, for a closer look later */
-	key_later,    /* nothing: not supported yet, an error */
-	key_foreign,  /* nothing: another client's, ignored; all of them together are told once */
-	key_unused;   /* nothing: another client's, ignored with a warning that says `note`, unless it is an empty array */
-/* clang-format on */
+/* The readers. First the type of the member that they fill in, then the JSON that they take. */
+
+/* bool: true or false */
+void key_flag(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* size_t: a whole number */
+void key_size(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* unsigned: a whole number */
+void key_unsigned(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* msec_t: a duration, as text or number */
+void key_duration(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* const char *: a string, not empty unless `is_right` says so */
+void key_text(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* const char *const *: an array of strings, NULL-terminated */
+void key_texts(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* an enum, as the index of one of `words` */
+void key_choice(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* bool: the second of two `words` is true */
+void key_either(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* a struct: an object with the keys of `block` */
+void key_block(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* const struct json_node *: whatever it is, for a closer look later */
+void key_node(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* nothing: not supported yet, an error */
+void key_later(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* nothing: another client's, ignored; all of them together are told once */
+void key_foreign(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+/* nothing: another client's, ignored with a warning that says `note`, unless it is an empty array */
+void key_unused(struct reading *r, const struct key *key, const struct json_node *value, void *into);
 
 /* Fills in the defaults of a table, then what the object says. Nothing else is in the object, or it is a fault. */
 void keys_preset(struct reading *r, const struct key *keys, void *into);
@@ -108,7 +123,7 @@ extern const struct key config_keys[]; /* of the whole file; it fills a struct c
 
 /* "mcpServers" or "servers": the servers of the file, appended to the configuration's, which has room for them. Each
  * starts as `server_preset`. */
-key_reader server_read_all;
+void server_read_all(struct reading *r, const struct key *key, const struct json_node *value, void *into);
 void server_preset(struct reading *r);
 
 /* Environment and flags, which win over the file. */

@@ -71,12 +71,10 @@ void config_message_print(const struct config_message *m, struct buf *out)
 	buf_add(out, span_of(m->sentence));
 }
 
-static void tell(struct reading *r, enum config_kind kind, const struct json_node *at, const char *format, va_list ap)
+static void tell(struct reading *r, enum config_kind kind, const struct json_node *at, const char *sentence)
 {
-	char sentence[ERR_TEXT_MAX];
 	struct config_message m = { .kind = kind, .path = r->origin, .sentence = sentence };
 
-	vsnprintf(sentence, sizeof(sentence), format, ap);
 	if (r->origin == NULL && !config_messages_full(r->messages)) {
 		m.source = r->source;
 		m.line = at->line;
@@ -88,18 +86,22 @@ static void tell(struct reading *r, enum config_kind kind, const struct json_nod
 
 void reading_fault(struct reading *r, const struct json_node *at, const char *format, ...)
 {
+	char sentence[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, format);
-	tell(r, CONFIG_ERROR, at, format, ap);
+	vsnprintf(sentence, sizeof(sentence), format, ap);
 	va_end(ap);
+	tell(r, CONFIG_ERROR, at, sentence);
 }
 
 void reading_warn(struct reading *r, const struct json_node *at, const char *format, ...)
 {
+	char sentence[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, format);
-	tell(r, CONFIG_WARNING, at, format, ap);
+	vsnprintf(sentence, sizeof(sentence), format, ap);
 	va_end(ap);
+	tell(r, CONFIG_WARNING, at, sentence);
 }

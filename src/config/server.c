@@ -8,10 +8,6 @@
 #include "config/keys.h"
 
 #define NAME_MAX_BYTES 32
-#define SECOND 1000
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
 
 /* A server as the file says it; its backend_conf is completed from the rest when all of it is read. */
 struct server {
@@ -30,16 +26,14 @@ static const char *const startups[] = {
 };
 static const char *const isolations[] = { "shared", "lease", "session", NULL };
 
-/* "streamableHttp" is Cline's spelling, "local" GitHub Copilot's */
-enum { TYPE_AUTO, TYPE_STDIO, TYPE_LOCAL, TYPE_HTTP };
-static const char *const types[] = { [TYPE_AUTO] = "auto",
-	[TYPE_STDIO] = "stdio",
-	[TYPE_LOCAL] = "local",
-	[TYPE_HTTP] = "http",
-	"streamable-http",
-	"streamableHttp",
-	"sse",
-	NULL };
+/* clang-format off */
+static const char *const types[] = {
+	"auto", "stdio", "local",                             /* "local" is GitHub Copilot's word */
+	"http", "streamable-http", "streamableHttp", "sse",   /* "streamableHttp" is Cline's */
+	NULL
+};
+/* clang-format on */
+#define TYPE_HTTP 3 /* the first that is no word for stdio */
 
 #define AT(what) offsetof(struct server, what)
 
@@ -109,7 +103,8 @@ static void read_idle(struct reading *r, const struct key *key, const struct jso
 {
 	struct backend_conf *conf = &((struct server *)into)->conf;
 	const struct key fixed = { .at = AT(conf.idle_ms), .least = key->least, .most = key->most };
-	struct span text = SPAN_NONE;
+	struct span text = value->text;
+	msec_t ms;
 
 	if (value->type == JSON_STRING && !reading_text(r, value, &text))
 		return;
@@ -117,9 +112,11 @@ static void read_idle(struct reading *r, const struct key *key, const struct jso
 		conf->idle = IDLE_ADAPTIVE;
 	} else if (span_eq(text, SPAN("never"))) {
 		conf->idle = IDLE_NEVER;
-	} else {
+	} else if (duration_parse(text, &ms)) {
 		conf->idle = IDLE_FIXED;
 		key_duration(r, &fixed, value, into);
+	} else {
+		reading_fault(r, value, "must be \"adaptive\", \"never\" or a duration such as \"90s\" or \"5m\"");
 	}
 }
 
@@ -137,7 +134,7 @@ static void read_isolation(struct reading *r, const struct key *key, const struc
 /* A type of HTTP server is remembered by its node; `url` decides what the server is. */
 static void read_type(struct reading *r, const struct key *key, const struct json_node *value, void *into)
 {
-	unsigned chosen = TYPE_AUTO;
+	unsigned chosen = 0;
 	const struct key choice = { .words = key->words };
 
 	key_choice(r, &choice, value, &chosen);

@@ -69,7 +69,7 @@ static const struct row { const char *json, *message; } errors[] = {
 	{ SERVER(",\"requestTimeout\":-1"),             "mcpServers.a.requestTimeout: must be a duration such as" },
 	{ SERVER(",\"requestTimeout\":[]"),             "mcpServers.a.requestTimeout: must be a duration such as" },
 	{ SERVER(",\"requestTimeout\":\"${NONE}\""),    "mcpServers.a.requestTimeout: the environment variable NONE is not set" },
-	{ SERVER(",\"idleTimeout\":\"Adaptive\""),      "mcpServers.a.idleTimeout: must be a duration such as" },
+	{ SERVER(",\"idleTimeout\":\"Adaptive\""),      "mcpServers.a.idleTimeout: must be \"adaptive\", \"never\" or a duration" },
 	{ SERVER(",\"idleTimeout\":\"1ms\""),           "mcpServers.a.idleTimeout: must be from 10ms to 24h" },
 	{ SERVER(",\"idleTimeout\":\"1m\",\"idle_timeout\":\"2m\""), "mcpServers.a.idle_timeout: the same as \"idleTimeout\", which is given too" },
 	{ SERVER(",\"minIdleTimeout\":\"5m\",\"maxIdleTimeout\":\"1m\""), "mcpServers.a.maxIdleTimeout: less than minIdleTimeout" },
