@@ -18,6 +18,7 @@ struct http_front {
 	unsigned closing; /* servers that are not closed yet */
 	void (*closed)(void *arg);
 	void *closed_arg;
+	struct post closed_post; /* when there is nothing to close */
 };
 
 struct http_front *http_front_new(struct loop *l, const struct http_front_conf *conf, struct gateway *gw,
@@ -48,6 +49,7 @@ void http_front_free(struct http_front **fp)
 	if (f == NULL)
 		return;
 	*fp = NULL;
+	post_cancel(&f->closed_post);
 	http_server_free(&f->server);
 	http_server_free(&f->admin);
 	free(f);
@@ -148,12 +150,19 @@ mono_t http_front_last_request(const struct http_front *f)
 	return f->last_request;
 }
 
+static void on_all_closed(void *arg)
+{
+	struct http_front *f = arg;
+
+	f->closed(f->closed_arg);
+}
+
 static void on_server_closed(void *arg)
 {
 	struct http_front *f = arg;
 
 	if (--f->closing == 0)
-		f->closed(f->closed_arg);
+		on_all_closed(f);
 }
 
 void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *arg), void *arg)
@@ -163,6 +172,8 @@ void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *
 	f->closed = done;
 	f->closed_arg = arg;
 	f->closing = (f->server != NULL ? 1u : 0u) + (f->admin != NULL ? 1u : 0u);
+	if (f->closing == 0)
+		post_set(loop_sched(f->loop), &f->closed_post, on_all_closed, f);
 	for (size_t i = 0; i < 2; i++)
 		if (servers[i] != NULL)
 			http_server_close(servers[i], deadline, on_server_closed, f);

@@ -39,9 +39,10 @@ struct gateway {
 	struct timer held_timer;
 	struct ledger_counts counts;
 	struct {
-		bool merged;   /* the list of all servers */
-		bool *servers; /* the list of each one */
-	} changed[LIST_KINDS]; /* news that wait for the debounce */
+		bool merged;     /* the list of all servers */
+		bool *servers;   /* the list of each one */
+	} changed[LIST_KINDS];   /* news that wait for the debounce */
+	bool listed[LIST_KINDS]; /* somebody has been given such a list */
 	struct timer changed_timer;
 	struct timer loss_timer;
 	bool refusing;

@@ -44,6 +44,7 @@ static void answer_list(struct call *c)
 {
 	struct gateway *gw = c->gw;
 
+	gw->listed[kind_of_method[c->method]] = true;
 	buf_reset(&gw->scratch);
 	if (catalog_page(gw->catalog, c->scope, kind_of_method[c->method], c->cursor, &gw->scratch))
 		call_answer(c, buf_span(&gw->scratch));

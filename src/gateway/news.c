@@ -137,6 +137,8 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 	struct gateway *gw = slot->gw;
 	bool own_changed, merged_changed = catalog_set(gw->catalog, slot->index, kind, list, &own_changed);
 
+	if (!slot->was_up && !gw->listed[kind]) /* it comes up for the first time, and nobody has seen less */
+		return;
 	gw->changed[kind].merged |= merged_changed;
 	gw->changed[kind].servers[slot->index] |= own_changed;
 	if ((own_changed || merged_changed) && !timer_is_set(&gw->changed_timer))
