@@ -303,6 +303,7 @@ static void test_stopping_again_and_faster_shortens_the_way(void **state)
 	child_stop(o->child, CHILD_STOP_LADDER);
 	child_stop(o->child, CHILD_STOP_LADDER);
 	child_stop(o->child, CHILD_STOP_FAST);
+	child_stop(o->child, CHILD_STOP_FAST);
 	child_stop(o->child, CHILD_STOP_LADDER);
 	child_stop(o->child, CHILD_STOP_KILL);
 	child_stop(o->child, CHILD_STOP_FAST);
@@ -354,6 +355,18 @@ static void test_the_environment_names_the_backend_and_the_serial(void **state)
 	o = start(w, "echo $SLUICE_BACKEND");
 	run(w);
 	assert_string_equal(o->text, "test.2\n");
+}
+
+static void test_children_get_the_old_limit_of_open_files(void **state)
+{
+	struct world *w = *state;
+	char wanted[32];
+
+	supervisor_set_child_fds(w->sup, 99);
+	struct owner *o = start(w, "echo $$; ulimit -n");
+	snprintf(wanted, sizeof(wanted), "%d\n99\n", child_pid(o->child));
+	run(w);
+	assert_string_equal(o->text, wanted);
 }
 
 /* Who the leader leaves behind */
@@ -650,6 +663,7 @@ int main(void)
 		TEST(test_what_was_written_before_the_end_can_be_read),
 		TEST(test_a_failed_start_says_why_and_leaves_nothing),
 		TEST(test_the_environment_names_the_backend_and_the_serial),
+		TEST(test_children_get_the_old_limit_of_open_files),
 		TEST(test_the_rest_of_the_group_is_warned_before_it_is_killed),
 		TEST(test_a_stubborn_rest_of_the_group_is_killed),
 		TEST(test_an_escapee_to_another_session_is_warned_too),
