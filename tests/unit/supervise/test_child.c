@@ -303,6 +303,7 @@ static void test_stopping_again_and_faster_shortens_the_way(void **state)
 	child_stop(o->child, CHILD_STOP_LADDER);
 	child_stop(o->child, CHILD_STOP_LADDER);
 	child_stop(o->child, CHILD_STOP_FAST);
+	child_stop(o->child, CHILD_STOP_FAST);
 	child_stop(o->child, CHILD_STOP_LADDER);
 	child_stop(o->child, CHILD_STOP_KILL);
 	child_stop(o->child, CHILD_STOP_FAST);
@@ -354,6 +355,18 @@ static void test_the_environment_names_the_backend_and_the_serial(void **state)
 	o = start(w, "echo $SLUICE_BACKEND");
 	run(w);
 	assert_string_equal(o->text, "test.2\n");
+}
+
+static void test_children_get_the_old_limit_of_open_files(void **state)
+{
+	struct world *w = *state;
+	char wanted[32];
+
+	supervisor_set_child_fds(w->sup, 99);
+	struct owner *o = start(w, "echo $$; ulimit -n");
+	snprintf(wanted, sizeof(wanted), "%d\n99\n", child_pid(o->child));
+	run(w);
+	assert_string_equal(o->text, wanted);
 }
 
 /* Who the leader leaves behind */
@@ -472,8 +485,7 @@ static void test_an_orphan_of_a_child_long_gone_is_warned_then_killed(void **sta
 {
 	struct world *w = with_short_output(state);
 	struct owner *o =
-	        start(w, "env -i setsid sh -c 'sleep 0.3; "
-	                 "SLUICE_BACKEND=test.1 sh -c \"trap true TERM; while :; do sleep 0.02; done\" &' & cat");
+	        start(w, "env -i setsid sh -c 'trap \"\" TERM; sleep 0.3; SLUICE_BACKEND=test.1 sleep 100 &' & cat");
 	struct supervisor_stats stats;
 
 	run_for(w, 50);
@@ -650,6 +662,7 @@ int main(void)
 		TEST(test_what_was_written_before_the_end_can_be_read),
 		TEST(test_a_failed_start_says_why_and_leaves_nothing),
 		TEST(test_the_environment_names_the_backend_and_the_serial),
+		TEST(test_children_get_the_old_limit_of_open_files),
 		TEST(test_the_rest_of_the_group_is_warned_before_it_is_killed),
 		TEST(test_a_stubborn_rest_of_the_group_is_killed),
 		TEST(test_an_escapee_to_another_session_is_warned_too),
