@@ -510,6 +510,31 @@ static void test_a_flood_on_stderr_blocks_nobody(void **state)
 	rig_end(&r);
 }
 
+static void test_answers_to_a_server_that_does_not_read_them_are_bounded(void **state)
+{
+	struct call c;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "ok");
+	call(&r, &c, "ping_flood");
+	expect_end(&c, END_RESULT, OUTCOME_KNOWN);
+	assert_in_range(stats_of(&r).dropped, 10000, 30000); /* of 50,000: 1 MiB and a pipe full were kept */
+	call(&r, &c, "echo");
+	expect_end(&c, END_RESULT, OUTCOME_KNOWN);
+	rig_end(&r);
+}
+
+static void test_items_without_a_name_are_left_away(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "odd");
+	assert_int_equal(r.tools, 1);
+	rig_end(&r);
+}
+
 static bool has_level(struct rig *r)
 {
 	return notes_have(r, "\"method\":\"logging/setLevel\",\"params\":{\"level\":\"debug\"}");
@@ -880,6 +905,8 @@ int main(void)
 		cmocka_unit_test(test_batches_are_taken_from_a_server_of_2025_03_26_only),
 		cmocka_unit_test(test_a_changed_list_is_fetched_anew_and_not_for_each_word_of_it),
 		cmocka_unit_test(test_a_flood_on_stderr_blocks_nobody),
+		cmocka_unit_test(test_answers_to_a_server_that_does_not_read_them_are_bounded),
+		cmocka_unit_test(test_items_without_a_name_are_left_away),
 		cmocka_unit_test(test_what_is_told_to_the_server_arrives),
 		cmocka_unit_test(test_more_calls_than_the_limit_are_refused),
 		cmocka_unit_test(test_a_cancelled_call_is_forgotten_and_the_server_told_if_it_knows_it),
