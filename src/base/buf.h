@@ -4,8 +4,8 @@
  *   0 ........ from ........ to ........ cap
  *   | taken    | waiting     | free      |
  *
- * A zeroed struct is an empty buffer that holds no memory, and one that becomes empty gives back what it holds
- *, so that an idle connection costs nothing. The bound is the caller's: ask buf_size before adding.
+ * A zeroed struct is an empty buffer that holds no memory, and one that becomes empty gives back what it holds, so
+ * that an idle connection costs nothing. The bound is the caller's: ask buf_size before adding.
  */
 #ifndef SLUICE_BASE_BUF_H
 #define SLUICE_BASE_BUF_H

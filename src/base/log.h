@@ -46,7 +46,7 @@ struct logger {
  * sockets, a description of its own for a terminal, plain writes for a file). The descriptor's flags stay as they are.
  */
 struct log *log_open(int fd, enum log_format format);
-void log_close(struct log **log); /* what is still waiting is lost: see log_finish */
+void log_close(struct log **lp); /* what is still waiting is lost: see log_finish */
 
 /* "info", or "warn,backend=debug,http=trace"; false and a sentence for anything else. */
 bool log_set_levels(struct log *log, struct span spec, struct err *e);

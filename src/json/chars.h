@@ -1,6 +1,6 @@
 /*
- * The characters of JSON strings, shared by the scanner and the writer: what may stand in a string as it is, and UTF-8
- * checked strictly (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
+ * The characters of JSON strings, shared by the scanner and the writer: what may stand in a string as it is, what the
+ * escapes mean, and UTF-8 checked strictly (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
  */
 #ifndef SLUICE_JSON_CHARS_H
 #define SLUICE_JSON_CHARS_H
@@ -86,5 +86,17 @@ static inline size_t utf8_put(char out[UTF8_SIZE_MAX], uint32_t code)
 	out[0] = (char)((0xF00 >> n & 0xFF) | code);
 	return n;
 }
+
+/* True for what may stand behind a backslash, but for the `u`. */
+bool json_is_short_escape(char c);
+
+/* Its value, or -1. */
+int json_hex_digit(char c);
+
+/*
+ * Decodes the escape at *at, which is known to be valid, and moves *at behind it. Two that are a surrogate pair count
+ * as one, a lone surrogate is U+FFFD. Returns how many bytes.
+ */
+size_t json_decode_escape(const char **at, const char *end, char out[UTF8_SIZE_MAX]);
 
 #endif

@@ -48,35 +48,17 @@ static inline const char *skip_digits(const char *p, const char *end)
 	return p;
 }
 
-static int hex_digit(char c)
-{
-	char lower = ascii_lower(c);
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* What may stand behind a backslash, and what it means; \u is not in the list. */
-static const char escapes[] = "\"\\/bfnrt";
-static const char escapes_mean[] = "\"\\/\b\f\n\r\t";
-
-static const char *find_escape(char c)
-{
-	return memchr(escapes, c, sizeof(escapes) - 1);
-}
-
 static const char *scan_escape(struct scanner *s, const char *p)
 {
 	s->escaped = true;
 	p++;
-	if (p < s->end && find_escape(*p) != NULL)
+	if (p < s->end && json_is_short_escape(*p))
 		return p + 1;
 	if (p == s->end || *p != 'u')
 		return refuse_syntax(s, p, "an escape that JSON does not know");
 	p++;
 	for (int i = 0; i < 4; i++, p++)
-		if (p == s->end || hex_digit(*p) < 0)
+		if (p == s->end || json_hex_digit(*p) < 0)
 			return refuse_syntax(s, p, "\\u without four hexadecimal digits");
 	return p;
 }
@@ -426,39 +408,6 @@ struct span json_member(struct span object, const char *key)
 	return SPAN_NONE;
 }
 
-static uint32_t hex4(const char *p)
-{
-	uint32_t code = 0;
-
-	for (int i = 0; i < 4; i++)
-		code = code << 4 | (uint32_t)(hex_digit(p[i]) & 15);
-	return code;
-}
-
-/* Decodes the escape at *at, which moves behind it; two that are a surrogate pair count as one. */
-static size_t decode_escape(const char **at, const char *end, char out[UTF8_SIZE_MAX])
-{
-	const char *p = *at + 1;
-
-	if (*p != 'u') {
-		*at = p + 1;
-		out[0] = escapes_mean[find_escape(*p) - escapes];
-		return 1;
-	}
-	uint32_t code = hex4(p + 1);
-	p += 5;
-	bool pair = code >> 10 == 0xD800 >> 10 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' &&
-	            hex4(p + 2) >> 10 == 0xDC00 >> 10;
-	if (pair) {
-		code = 0x10000 + ((code & 0x3FF) << 10 | (hex4(p + 2) & 0x3FF));
-		p += 6;
-	} else if (code >> 11 == 0xD800 >> 11) {
-		code = 0xFFFD;
-	}
-	*at = p;
-	return utf8_put(out, code);
-}
-
 static struct span unquote(struct span string)
 {
 	assert(string.n >= 2 && string.p[0] == '"');
@@ -471,7 +420,7 @@ static bool string_means(struct span raw, struct span text)
 		char decoded[UTF8_SIZE_MAX];
 		size_t n = 1;
 		if (*p == '\\')
-			n = decode_escape(&p, end, decoded);
+			n = json_decode_escape(&p, end, decoded);
 		else
 			decoded[0] = *p++;
 		if (!span_starts(text, (struct span){ decoded, n }))
@@ -496,7 +445,7 @@ struct span json_decode(struct span value, char *out)
 	memcpy(out, raw.p, n);
 	for (const char *p = raw.p + n, *end = span_end(raw); p < end;) {
 		if (*p == '\\')
-			n += decode_escape(&p, end, out + n);
+			n += json_decode_escape(&p, end, out + n);
 		else
 			out[n++] = *p++;
 	}
@@ -505,7 +454,9 @@ struct span json_decode(struct span value, char *out)
 
 bool json_to_i64(struct span value, int64_t *out)
 {
-	bool negative = value.n > 0 && value.p[0] == '-';
+	if (json_type_of(value) != JSON_NUMBER)
+		return false;
+	bool negative = value.p[0] == '-';
 	uint64_t most = (uint64_t)INT64_MAX + (negative ? 1 : 0);
 	uint64_t size;
 

@@ -142,14 +142,16 @@ static const char *check_message(struct message *m, const struct json_found *fou
 	return "a message has a method, a result or an error";
 }
 
-static struct message message_of(struct span text, const struct json_found *found)
+/* Field by field, in place: this is on the way of every message. */
+static void fill(struct message *m, struct span text, const struct json_found *found)
 {
-	struct message m = { .method_id = METHOD_UNKNOWN, .multiline = found->multiline, .text = text };
-
-#define X(field, key, inner) m.field = found->slot[SLOT_##field];
+	m->kind = MESSAGE_NOTIFICATION;
+	m->method_id = METHOD_UNKNOWN;
+	m->multiline = found->multiline;
+	m->text = text;
+#define X(field, key, inner) m->field = found->slot[SLOT_##field];
 	KEPT_MEMBERS(X)
 #undef X
-	return m;
 }
 
 /* The id to answer to: none if there are two, or if the message is an answer itself. */
@@ -179,7 +181,7 @@ bool message_parse(struct span text, unsigned max_depth, struct message *m, stru
 		*fault = (struct message_fault){ RPC_PARSE_ERROR, wrong.sentence, wrong.at, SPAN_NONE };
 		return false;
 	}
-	*m = message_of(text, &found);
+	fill(m, text, &found);
 	const char *sentence = first_token(text) == '{' ? check_message(m, &found) : "a message is an object";
 	if (sentence == NULL)
 		return true;

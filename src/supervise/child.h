@@ -67,7 +67,8 @@ struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, c
 
 /*
  * The ladder. The owner closes the child's stdin when `close_stdin` is called, at once: it is posted by the first
- * child_stop, and by supervisor_kill_all and supervisor_sweep, which the owner does not hear of otherwise.
+ * child_stop, and by supervisor_kill_all and supervisor_sweep, which the owner does not hear of otherwise. It does not
+ * come when `gone` comes first.
  */
 enum child_stop { CHILD_STOP_LADDER, CHILD_STOP_FAST, CHILD_STOP_KILL };
 void child_stop(struct child *c, enum child_stop how);

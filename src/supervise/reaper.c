@@ -21,7 +21,7 @@
 static bool read_proc(pid_t pid, const char *name, size_t max, char **text, size_t *n)
 {
 	char path[64];
-	struct err e;
+	struct err e = { 0 };
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	return fd_read_file(path, max, text, n, &e);
@@ -51,7 +51,7 @@ static bool add_children_of(struct reaper *r, pid_t task)
 {
 	char path[64], *text;
 	struct span rest, part;
-	struct err e;
+	struct err e = { 0 };
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)task);
@@ -84,7 +84,16 @@ static void list_by_task(struct reaper *r, pid_t task)
 	add_children_of(r, task);
 }
 
-/* "12 (a name, with ) in it) S 1 ...": the parent is the second field after the last parenthesis. */
+/* "12 (a name, with ) in it) S 1 ...": the parent is the second field after the last parenthesis (proc_pid_stat(5)). */
+static pid_t parent_in_stat(const char *text)
+{
+	const char *end = strrchr(text, ')');
+	struct span rest = span_skip(span_of(end), strlen(") S "));
+	pid_t parent = 0;
+
+	return parse_pid(span_cut(rest, span_find(rest, ' ')), &parent) ? parent : -1;
+}
+
 static void list_by_stat(struct reaper *r, pid_t pid)
 {
 	char *text;
@@ -92,9 +101,7 @@ static void list_by_stat(struct reaper *r, pid_t pid)
 
 	if (!read_proc(pid, "stat", 4096, &text, &n))
 		return;
-	const char *end = strrchr(text, ')');
-	int parent = -1;
-	if (end != NULL && sscanf(end, ") %*c %d", &parent) == 1 && parent == getpid())
+	if (parent_in_stat(text) == getpid())
 		add(r, pid);
 	free(text);
 }

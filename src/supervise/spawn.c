@@ -104,7 +104,8 @@ static IN_CHILD int child_main(void *arg)
 	if (job->fds.rlim_cur != 0 && setrlimit(RLIMIT_NOFILE, &job->fds) != 0)
 		fail(ERROR_FD, STEP_LIMITS);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
-	execve(job->path, (char *const *)(uintptr_t)job->conf->argv, (char *const *)(uintptr_t)job->conf->env);
+	syscall(SYS_execve, job->path, job->conf->argv,
+	        job->conf->env); /* gcov would wrap execve() to write its files */
 	fail(ERROR_FD, STEP_EXEC);
 }
 

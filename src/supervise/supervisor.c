@@ -17,7 +17,7 @@ struct stranger {
 	pid_t pid;
 	char tag[REAPER_TAG_MAX]; /* "": not known */
 	int looks;
-	bool termed;
+	bool termed, killed;
 	mono_t termed_at;
 };
 
@@ -83,32 +83,40 @@ static void identify(struct supervisor *s, struct stranger *st)
 		scan_in(s, SCAN_AGAIN_MS);
 }
 
-static void kill_stranger(struct supervisor *s, struct stranger *st, int signo)
+static void signal_stranger(struct supervisor *s, const struct stranger *st, int signo, bool again)
 {
 	char name[16];
 
+	kill(st->pid, signo);
+	if (again)
+		return;
 	reaper_name(st->pid, name);
 	log_info(&s->log, signo == SIGKILL ? "orphan_killed" : "orphan_stopped",
 	        signo == SIGKILL ? "an orphan gets SIGKILL" : "an orphan gets SIGTERM", F_INT("pid", st->pid),
 	        F_STR("name", name), F_STR("child", st->tag));
-	kill(st->pid, signo);
+}
+
+static void term_stranger(struct supervisor *s, struct stranger *st)
+{
+	signal_stranger(s, st, SIGTERM, false);
+	st->termed = true;
+	st->termed_at = loop_now(s->loop);
+}
+
+static void kill_stranger(struct supervisor *s, struct stranger *st)
+{
+	signal_stranger(s, st, SIGKILL, st->killed);
+	st->killed = true;
 }
 
 /* SIGTERM once, SIGKILL when its time is up. */
-static void stop_stranger(struct supervisor *s, struct stranger *st, bool at_once)
+static void stop_stranger(struct supervisor *s, struct stranger *st)
 {
-	mono_t now = loop_now(s->loop);
-
-	if (at_once || (st->termed && mono_past(mono_add(st->termed_at, ORPHAN_TERM_MS), now))) {
-		kill_stranger(s, st, SIGKILL);
-		return;
-	}
+	if (!st->termed)
+		term_stranger(s, st);
+	else if (mono_past(mono_add(st->termed_at, ORPHAN_TERM_MS), loop_now(s->loop)))
+		kill_stranger(s, st);
 	scan_in(s, SCAN_AGAIN_MS);
-	if (st->termed)
-		return;
-	st->termed = true;
-	st->termed_at = now;
-	kill_stranger(s, st, SIGTERM);
 }
 
 /*
@@ -121,12 +129,10 @@ static void judge(struct supervisor *s, struct stranger *st)
 	struct child *c = child_with_tag(s, st->tag);
 	if (c != NULL)
 		c->orphans++;
-	if (s->sweeping)
-		stop_stranger(s, st, true);
-	else if (c != NULL && c->state >= LADDER_EXITED)
-		stop_stranger(s, st, c->state == LADDER_GONE);
-	else if (c == NULL && st->tag[0] != '\0')
-		stop_stranger(s, st, false);
+	if (s->sweeping || (c != NULL && c->state == LADDER_GONE))
+		kill_stranger(s, st);
+	else if (c != NULL ? c->state == LADDER_EXITED : st->tag[0] != '\0')
+		stop_stranger(s, st);
 }
 
 /* The scan */

@@ -105,8 +105,11 @@ static void test_levels_are_per_module(void **state)
 static void test_a_bad_level_is_refused_and_changes_nothing(void **state)
 {
 	struct world *w = *state;
-	static const char *const specs[] = { "", "loud", "info,", "debug,backend", "backend=", "=debug", "backend=loud",
-		"a_name_of_more_than_15=debug" };
+	static const char *const specs[] = {
+		"", "loud", "info,", "debug,backend", "backend=", "=debug", "backend=loud",
+		"a_name_of_more_than_15=debug",
+		"a=warn,b=warn,c=warn,d=warn,e=warn,f=warn,g=warn,h=warn,i=warn,j=warn,k=warn,l=warn,m=warn,n=warn,o=warn,p=warn,q=warn"
+	};
 	struct err e;
 
 	open_pipe(w);
@@ -259,6 +262,37 @@ static void test_a_terminal_that_is_stopped_does_not_block(void **state)
 	assert_int_equal(tcflow(w->ends[1], TCOON), 0);
 }
 
+/* Neither RWF_NOWAIT nor a description of our own can be had: asked first, then written. */
+static void test_a_terminal_of_somebody_else_is_asked_first(void **state)
+{
+	struct world *w = *state;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (geteuid() != 0 || master < 0 || grantpt(master) != 0 || unlockpt(master) != 0)
+		skip();
+	open_log(w, master, open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC));
+	assert_int_equal(seteuid(65534), 0);
+	log_info(&w->lg, "to_tty", "m");
+	assert_int_equal(seteuid(0), 0);
+	assert_non_null(strstr(read_all(w), "event=to_tty"));
+	assert_int_equal(tcflow(w->ends[1], TCOOFF), 0);
+	log_info(&w->lg, "later", "m");
+	assert_false(log_flush(w->log));
+	assert_int_equal(tcflow(w->ends[1], TCOON), 0);
+	assert_true(log_flush(w->log));
+	assert_non_null(strstr(read_all(w), "event=later"));
+}
+
+static void test_the_format_can_be_changed(void **state)
+{
+	struct world *w = *state;
+
+	open_pipe(w);
+	log_set_format(w->log, LOG_JSON);
+	log_info(&w->lg, "e", "m");
+	assert_non_null(strstr(read_all(w), "\"event\":\"e\",\"msg\":\"m\",\"module\":\"test\"}\n"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -272,6 +306,8 @@ int main(void)
 		TEST(test_a_reader_that_is_gone_is_survived),
 		TEST(test_the_finish_waits_for_a_slow_reader_no_longer_than_told),
 		TEST(test_a_file_a_socket_and_dev_null_are_written_to),
+		TEST(test_a_terminal_of_somebody_else_is_asked_first),
+		TEST(test_the_format_can_be_changed),
 		TEST(test_a_terminal_that_is_stopped_does_not_block),
 	};
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -283,6 +284,47 @@ static void test_a_regular_file_is_refused_and_stays_the_callers(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+static void on_event_stop(void *arg, unsigned events)
+{
+	struct world *w = arg;
+
+	on_event_note(arg, events);
+	loop_stop(w->loop);
+}
+
+static void test_without_a_timer_the_wait_ends_by_an_event(void **state)
+{
+	struct world *w = *state;
+
+	watch_pair(w, on_event_stop);
+	watch_set(w->watch, WATCH_READ);
+	assert_int_equal(write(w->peer, "x", 1), 1);
+	loop_run(w->loop);
+	assert_string_equal(w->log, "e");
+}
+
+/* As the log's own set is, whose members' flags must not be touched. */
+static void test_an_epoll_set_can_be_watched(void **state)
+{
+	struct world *w = *state;
+	int ends[2], set = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &ev), 0);
+	w->watch = watch_open(w->loop, set, on_event_close, w);
+	assert_non_null(w->watch);
+	watch_set(w->watch, WATCH_READ);
+	run_for(w, 5);
+	assert_int_equal(w->calls, 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	run_for(w, 5);
+	assert_int_equal(w->calls, 1);
+	assert_false(fcntl(ends[0], F_GETFL) & O_NONBLOCK);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void on_signal(void *arg, int signo, int pid)
 {
 	struct world *w = arg;
@@ -386,6 +428,8 @@ int main(void)
 		TEST(test_a_released_descriptor_stays_open),
 		TEST(test_an_error_is_told_as_all_that_was_asked_for_until_dealt_with),
 		TEST(test_a_regular_file_is_refused_and_stays_the_callers),
+		TEST(test_without_a_timer_the_wait_ends_by_an_event),
+		TEST(test_an_epoll_set_can_be_watched),
 		TEST(test_signals_come_with_their_sender_and_flooding_loses_none),
 		TEST(test_an_object_is_buried_at_the_end_of_the_turn),
 		TEST(test_a_stop_before_the_run_is_not_lost),

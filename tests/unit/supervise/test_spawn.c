@@ -262,6 +262,29 @@ static void test_a_failure_says_what_and_where_and_leaves_nothing(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
+/* What can only be seen in the child itself. */
+static void test_a_failure_behind_the_clone_is_told_too(void **state)
+{
+	struct world *w = *state;
+	struct spawn_conf conf = { ARGV("true"), usual_env, w->dir };
+	struct rlimit fds;
+	char wanted[128];
+
+	getrlimit(RLIMIT_NOFILE, &fds);
+	w->spawner.soft_fds = fds.rlim_max + 1;
+	assert_false(spawn(&w->spawner, &conf, &w->child, &w->e));
+	assert_string_equal(w->e.text, "limit of open files: Invalid argument");
+	w->spawner.soft_fds = 0;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(seteuid(65534), 0); /* to whom the directory of root is closed */
+	bool fine = spawn(&w->spawner, &conf, &w->child, &w->e);
+	assert_int_equal(seteuid(0), 0);
+	assert_false(fine);
+	snprintf(wanted, sizeof(wanted), "cwd \"%s\": Permission denied", w->dir);
+	assert_string_equal(w->e.text, wanted);
+}
+
 /* Step by step, so that every descriptor on the way is once the one too many. */
 static void test_a_want_of_descriptors_is_told_and_leaves_nothing(void **state)
 {
@@ -333,6 +356,7 @@ int main(void)
 		TEST(test_it_gets_back_the_soft_limit_of_open_files),
 		TEST(test_its_three_streams_are_ours_and_do_not_block_us),
 		TEST(test_a_failure_says_what_and_where_and_leaves_nothing),
+		TEST(test_a_failure_behind_the_clone_is_told_too),
 		TEST(test_a_want_of_descriptors_is_told_and_leaves_nothing),
 		TEST(test_it_dies_with_its_parent),
 		TEST(test_the_stack_serves_one_after_another),
