@@ -716,6 +716,24 @@ static void test_calls_that_were_not_sent_survive_the_process(void **state)
 
 static void test_after_5_failed_starts_calls_fail_at_once(void **state)
 {
+	struct call waiting, next;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "refuse");
+	rig_new(&r);
+	submit_tool(&r, &waiting, "echo");
+	r.wanted_why = "initialize: error -32602: \"no\"";
+	assert_true(run_until(&r, is_hopeless));
+	expect_end(&waiting, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
+	call(&r, &next, "echo");
+	expect_end(&next, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
+	assert_int_equal(stats_of(&r).failures, 5);
+	rig_end(&r);
+}
+
+static void test_a_start_that_fails_is_told_with_its_reason(void **state)
+{
 	static const struct {
 		const char *start, *why;
 		msec_t timeout;
@@ -727,18 +745,14 @@ static void test_after_5_failed_starts_calls_fail_at_once(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct call waiting, next;
 		struct rig r;
 		rig_open(&r, cases[i].start);
 		r.conf.startup_timeout_ms = cases[i].timeout;
 		rig_new(&r);
-		submit_tool(&r, &waiting, "echo");
+		start(&r);
 		r.wanted_why = cases[i].why;
-		assert_true(run_until(&r, is_hopeless));
-		expect_end(&waiting, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
-		call(&r, &next, "echo");
-		expect_end(&next, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
-		assert_int_equal(stats_of(&r).failures, 5);
+		assert_true(run_until(&r, is_explained));
+		assert_in_range(r.failures, 1, 2);
 		rig_end(&r);
 	}
 }
@@ -916,6 +930,7 @@ int main(void)
 		cmocka_unit_test(test_a_process_that_closes_a_pipe_is_replaced),
 		cmocka_unit_test(test_calls_that_were_not_sent_survive_the_process),
 		cmocka_unit_test(test_after_5_failed_starts_calls_fail_at_once),
+		cmocka_unit_test(test_a_start_that_fails_is_told_with_its_reason),
 		cmocka_unit_test(test_a_command_that_is_not_there_is_told_in_a_sentence),
 		cmocka_unit_test(test_a_server_with_a_call_in_flight_is_not_idle),
 		cmocka_unit_test(test_a_call_during_the_idle_stop_waits_for_the_next_process),
