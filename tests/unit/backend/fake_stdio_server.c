@@ -102,7 +102,20 @@ static void tool_exit(struct server *s, const struct message *m)
 	_exit(3);
 }
 
-/* The last line without its end, and a descendant that keeps no pipe. */
+/* Leaves a process behind that holds the pipes and wants to live. */
+static void tool_leave(struct server *s, const struct message *m)
+{
+	(void)s, (void)m;
+	fflush(stdout);
+	if (fork() > 0)
+		_exit(3);
+	setsid();
+	signal(SIGTERM, SIG_IGN);
+	for (;;)
+		pause();
+}
+
+/* The last line without its end. */
 static void tool_answer_and_exit(struct server *s, const struct message *m)
 {
 	(void)s;
@@ -235,6 +248,7 @@ static const struct tool {
 	{ "\"hold\"", tool_hold },
 	{ "\"release\"", tool_release },
 	{ "\"exit\"", tool_exit },
+	{ "\"leave\"", tool_leave },
 	{ "\"answer_and_exit\"", tool_answer_and_exit },
 	{ "\"progress\"", tool_progress },
 	{ "\"noise\"", tool_noise },
