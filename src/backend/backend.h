@@ -43,7 +43,7 @@ struct backend_conf {
 	unsigned max_depth;
 };
 
-/* What a server said of itself in its InitializeResult. Spans are raw JSON, valid as long as the backend is. */
+/* What a server said of itself in its InitializeResult. Spans are raw JSON on one line, valid until the next hello. */
 struct backend_hello {
 	enum revision revision;
 	bool tools, resources, subscribe, prompts, completions, logging;
@@ -83,7 +83,10 @@ struct backend_sink {
 
 /* News that belong to no call. */
 struct backend_events {
-	/* `why` says how it came to BACKOFF or STOPPED. `failures`: starts that failed in a row. */
+	/*
+	 * `why` says how it came to BACKOFF or STOPPED, else it may be empty. `failures`: starts that failed in a row.
+	 * BACKOFF may be told again with more failures or a better reason.
+	 */
 	void (*state)(void *arg, enum backend_state now, const char *why, unsigned failures);
 	void (*hello)(void *arg, const struct backend_hello *hello);
 	/* A whole list, new or again; taken over by the listener (moved out of *list). */
@@ -100,7 +103,7 @@ struct backend_stats {
 	unsigned in_flight;        /* sent or queued, not ended */
 	unsigned failures;         /* starts that failed in a row */
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
-	uint64_t dropped;          /* messages from it that no call or listener wanted */
+	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
 	const char *last_error;    /* sentence, or NULL */
 };
@@ -114,14 +117,18 @@ struct backend_ops {
 	 * started; the call waits for it. After 5 failed starts in a row it ends with END_BACKEND_UNAVAILABLE.
 	 */
 	void (*submit)(struct backend *b, struct backend_call *call, const struct message *m, struct splice name);
-	/* Forgets the call, without an upcall. If a byte of it was sent the server gets notifications/cancelled. The
-	 * answer tells which: OUTCOME_NOT_SENT or OUTCOME_UNKNOWN. */
-	enum outcome (*cancel)(struct backend *b, struct backend_call *call, struct span reason);
-	/* Sends a request of the gateway's own whose answer nobody waits for (logging/setLevel). Ignored unless READY.
+	/*
+	 * Forgets the call, without an upcall. If a byte of it was sent the server gets notifications/cancelled. The
+	 * answer tells which: OUTCOME_NOT_SENT or OUTCOME_UNKNOWN. `reason`: a raw JSON string, or not set.
 	 */
+	enum outcome (*cancel)(struct backend *b, struct backend_call *call, struct span reason);
+	/* A request of the gateway's own whose answer nobody waits for (logging/setLevel). Ignored unless READY. */
 	void (*tell)(struct backend *b, enum method method, struct span params);
-	/* STOPPED or STOPPING follow by events. While stopping nothing is started. Calls in flight end when the process
-	 * does; queued ones at once, not sent. May be called again with something faster. */
+	/*
+	 * For good: nothing starts it again, and later calls end with END_BACKEND_UNAVAILABLE. STOPPED follows by an
+	 * event, in any state that it is in, and STOPPING before it while there is a process. Calls in flight end when
+	 * the process does; queued ones at once, not sent. May be called again with something faster.
+	 */
 	void (*stop)(struct backend *b, enum backend_stop how);
 	void (*stats)(const struct backend *b, struct backend_stats *stats);
 	/* In state STOPPED only. */

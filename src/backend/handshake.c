@@ -181,8 +181,11 @@ static void list_failed(struct handshake *h, enum list_kind kind, mono_t now, co
 /* Line feeds can stand between tokens only; without them a value can go out on any transport. */
 static void copy_as_line(char *to, struct span json)
 {
-	for (size_t i = 0; i < json.n; i++)
-		to[i] = json.p[i] == '\n' || json.p[i] == '\r' ? ' ' : json.p[i];
+	for (size_t i = 0; i < json.n; i++) {
+		to[i] = json.p[i];
+		if (to[i] == '\n' || to[i] == '\r')
+			to[i] = ' ';
+	}
 }
 
 static void add_item(struct fetch *f, struct span item)
@@ -381,7 +384,7 @@ static bool check_hello(const struct message *m, enum revision *revision, struct
 
 static void initialize_answer(struct handshake *h, const struct message *m, mono_t now)
 {
-	enum revision revision;
+	enum revision revision = REVISION_NONE;
 	struct err e;
 
 	h->initialize_id = 0;

@@ -276,7 +276,7 @@ static msec_t clamp(msec_t value, msec_t least, msec_t most)
 static mono_t adaptive_idle_at(const struct life *l, mono_t last)
 {
 	const struct life_conf *c = &l->conf;
-	const msec_t minute = 60 * 1000;
+	const msec_t minute = 60000;
 
 	if (l->uses == 0)
 		return mono_add(last, c->max_idle_ms);

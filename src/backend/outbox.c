@@ -64,11 +64,15 @@ struct outgoing *outgoing_text(struct span json)
 	return line;
 }
 
+static size_t *bytes_of(struct outbox *o, const struct outgoing *line)
+{
+	return line->own ? &o->own_bytes : &o->call_bytes;
+}
+
 static void append(struct outbox *o, struct list *to, struct outgoing *line)
 {
 	list_append(to, &line->node);
-	o->bytes += line->n;
-	o->own_bytes += line->own ? line->n : 0;
+	*bytes_of(o, line) += line->n;
 	if (line->call != NULL)
 		line->call->unsent = line;
 }
@@ -90,10 +94,11 @@ void outbox_release(struct outbox *o)
 		list_append(&o->open, node);
 }
 
-static void drop(struct outbox *o, struct outgoing *line)
+/* `left` of its bytes are not written. */
+static void drop(struct outbox *o, struct outgoing *line, size_t left)
 {
 	list_unlink(&line->node);
-	o->own_bytes -= line->own ? line->n : 0;
+	*bytes_of(o, line) -= left;
 	if (line->call != NULL)
 		line->call->unsent = NULL;
 	free(line);
@@ -102,8 +107,7 @@ static void drop(struct outbox *o, struct outgoing *line)
 void outbox_remove(struct outbox *o, struct outgoing *line)
 {
 	assert(line->call != NULL);
-	o->bytes -= line->n;
-	drop(o, line);
+	drop(o, line, line->n);
 }
 
 void outbox_recall(struct outbox *o)
@@ -113,15 +117,12 @@ void outbox_recall(struct outbox *o)
 	list_move_all(&o->held, &later);
 	for (struct list *node; (node = list_take_first(&o->open)) != NULL;) {
 		struct outgoing *line = list_entry(node, struct outgoing, node);
-		if (line->call != NULL) {
+		if (line->call != NULL)
 			list_append(&o->held, node);
-			continue;
-		}
-		o->bytes -= line->n;
-		drop(o, line);
+		else
+			drop(o, line, line->n - o->first_done);
+		o->first_done = 0;
 	}
-	o->bytes += o->first_done;
-	o->first_done = 0;
 	for (struct list *node; (node = list_take_first(&later)) != NULL;)
 		list_append(&o->held, node);
 }
@@ -129,8 +130,8 @@ void outbox_recall(struct outbox *o)
 void outbox_clear(struct outbox *o)
 {
 	outbox_recall(o);
-	list_each (node, &o->held)
-		drop(o, list_entry(node, struct outgoing, node));
+	for (struct list *node; (node = list_first(&o->held)) != NULL;)
+		outbox_remove(o, list_entry(node, struct outgoing, node));
 	outbox_init(o);
 }
 
@@ -152,7 +153,6 @@ static int gather(struct outbox *o, struct iovec *batch)
 /* A write has accepted `n` bytes. */
 static void advance(struct outbox *o, size_t n)
 {
-	o->bytes -= n;
 	while (n > 0) {
 		struct outgoing *line = list_entry(list_first(&o->open), struct outgoing, node);
 		size_t left = line->n - o->first_done;
@@ -162,11 +162,12 @@ static void advance(struct outbox *o, size_t n)
 		}
 		if (n < left) {
 			o->first_done += n;
+			*bytes_of(o, line) -= n;
 			return;
 		}
 		n -= left;
 		o->first_done = 0;
-		drop(o, line);
+		drop(o, line, left);
 	}
 }
 

@@ -21,8 +21,8 @@ struct outgoing {
 struct outbox {
 	struct list open;  /* to be written, in this order */
 	struct list held;  /* calls that wait */
-	size_t bytes;      /* of both, as far as not written */
-	size_t own_bytes;  /* of lines of our own */
+	size_t call_bytes; /* not written yet: of lines of calls */
+	size_t own_bytes;  /* ... and of our own */
 	size_t first_done; /* bytes of the first open line that are written */
 };
 

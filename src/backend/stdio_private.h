@@ -1,6 +1,6 @@
 /*
- * Shared by stdio.c (the life of the process, and what comes from the gateway) and stdio_read.c (what comes from the
- * server).
+ * Shared by the files of the stdio backend: stdio.c (what comes from the gateway), stdio_life.c (the process, and the
+ * news of it), stdio_write.c and stdio_read.c (what goes to the server and what comes from it).
  */
 #ifndef SLUICE_BACKEND_STDIO_PRIVATE_H
 #define SLUICE_BACKEND_STDIO_PRIVATE_H
@@ -30,7 +30,7 @@ struct stdio {
 	struct post tell_post;
 	enum backend_state told;
 	unsigned told_failures;
-	bool tell_anyway; /* that it is stopped, also if it never was anything else */
+	bool tell_anyway; /* the same state again: a better reason, or stopped without ever having been started */
 
 	struct child_conf child_conf;
 	struct child *child;
@@ -56,11 +56,24 @@ static inline mono_t stdio_now(const struct stdio *s)
 	return loop_now(s->loop);
 }
 
+/* A process is there to talk to: not one that is being ended. */
+static inline bool stdio_is_talking(const struct stdio *s)
+{
+	return s->life.state == LIFE_STARTING || s->life.state == LIFE_READY;
+}
+
 /* An event of its life. The last thing that a function does, because much may follow. */
 void stdio_step(struct stdio *s, enum life_event event);
 
 /* Why it fell or could not start, for people. */
 void stdio_explain(struct stdio *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The timer of its life; MONO_NEVER stops it. */
+void stdio_arm(struct stdio *s, mono_t at);
+
+/* Lines that are queued go out at the end of this turn. */
+void stdio_write_soon(struct stdio *s);
+void stdio_on_writable(void *arg, unsigned events);
 
 /* Queues a message of our own; dropped when the server is being ended or does not read. */
 void stdio_send(struct stdio *s, struct span json);

@@ -263,7 +263,7 @@ static void stdout_ended(struct stdio *s)
 	if (s->out == NULL)
 		return;
 	watch_close(&s->out);
-	if (s->life.state == LIFE_STARTING || s->life.state == LIFE_READY) {
+	if (stdio_is_talking(s)) {
 		stdio_explain(s, "closed its stdout");
 		s->pipe_broke = true;
 	}

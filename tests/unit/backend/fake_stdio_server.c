@@ -37,6 +37,8 @@ static void refuse(struct span id, int code)
 static void list_tools(struct server *s, struct span id)
 {
 	printf("{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{\"tools\":[", SPAN_ARG(id));
+	if (strcmp(s->start, "odd") == 0)
+		printf("{\"title\":\"nameless\"},");
 	for (int i = 0; i < s->tools; i++)
 		printf("%s{\"name\":\"tool%d\"}", i > 0 ? "," : "", i);
 	printf("]}}\n");
@@ -100,7 +102,20 @@ static void tool_exit(struct server *s, const struct message *m)
 	_exit(3);
 }
 
-/* The last line without its end, and a descendant that keeps no pipe. */
+/* Leaves a process behind that holds the pipes and wants to live. */
+static void tool_leave(struct server *s, const struct message *m)
+{
+	(void)s, (void)m;
+	fflush(stdout);
+	if (fork() > 0)
+		_exit(3);
+	setsid();
+	signal(SIGTERM, SIG_IGN);
+	for (;;)
+		pause();
+}
+
+/* The last line without its end. */
 static void tool_answer_and_exit(struct server *s, const struct message *m)
 {
 	(void)s;
@@ -199,6 +214,15 @@ static void tool_stderr(struct server *s, const struct message *m)
 	answer(m->id, "{}");
 }
 
+/* Asks more than it reads answers to. */
+static void tool_ping_flood(struct server *s, const struct message *m)
+{
+	(void)s;
+	for (int i = 0; i < 50000; i++)
+		say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}");
+	answer(m->id, "{}");
+}
+
 static void tool_stall(struct server *s, const struct message *m)
 {
 	(void)s, (void)m;
@@ -224,6 +248,7 @@ static const struct tool {
 	{ "\"hold\"", tool_hold },
 	{ "\"release\"", tool_release },
 	{ "\"exit\"", tool_exit },
+	{ "\"leave\"", tool_leave },
 	{ "\"answer_and_exit\"", tool_answer_and_exit },
 	{ "\"progress\"", tool_progress },
 	{ "\"noise\"", tool_noise },
@@ -235,6 +260,7 @@ static const struct tool {
 	{ "\"close_stdout\"", tool_close_stdout },
 	{ "\"close_stdin\"", tool_close_stdin },
 	{ "\"stderr\"", tool_stderr },
+	{ "\"ping_flood\"", tool_ping_flood },
 	{ "\"stall\"", tool_stall },
 	{ "\"stubborn\"", tool_stubborn },
 };

@@ -96,9 +96,9 @@ static void test_lines_go_out_in_order_and_calls_are_sent_from_their_first_byte_
 		assert_non_null(calls[i].unsent);
 		buf_printf(&wanted, "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"ping\"}\n", i + 1);
 	}
-	assert_int_equal(o.bytes, buf_size(&wanted));
+	assert_int_equal(o.call_bytes, buf_size(&wanted));
 	assert_int_equal(outbox_write(&o, ends[1]), OUTBOX_BLOCKED);
-	size_t written = buf_size(&wanted) - o.bytes, at = 0;
+	size_t written = buf_size(&wanted) - o.call_bytes, at = 0;
 	assert_in_range(written, 1, 4096);
 	for (unsigned i = 0; i < 300; i++) {
 		assert_int_equal(calls[i].unsent == NULL, at < written);
@@ -108,7 +108,7 @@ static void test_lines_go_out_in_order_and_calls_are_sent_from_their_first_byte_
 		drain(ends[0], &got);
 	drain(ends[0], &got);
 	assert_span_is(buf_span(&got), buf_span(&wanted));
-	assert_int_equal(o.bytes, 0);
+	assert_int_equal(o.call_bytes, 0);
 	buf_free(&got);
 	buf_free(&wanted);
 	close_pipe(ends);
@@ -135,7 +135,7 @@ static void test_held_calls_wait_while_our_own_messages_go_out(void **state)
 	outbox_release(&o);
 	assert_int_equal(outbox_write(&o, ends[1]), OUTBOX_DONE);
 	assert_null(call.unsent);
-	assert_int_equal(o.bytes, 0);
+	assert_int_equal(o.call_bytes, 0);
 	buf_free(&got);
 	close_pipe(ends);
 }
@@ -162,7 +162,7 @@ static void test_unsent_calls_survive_the_process_and_half_sent_ones_do_not(void
 	assert_int_equal(outbox_write(&o, ends[1]), OUTBOX_BROKEN);
 	outbox_recall(&o);
 	assert_null(big.unsent);
-	assert_int_equal(o.bytes, small.unsent->n + later.unsent->n);
+	assert_int_equal(o.call_bytes, small.unsent->n + later.unsent->n);
 	assert_int_equal(o.own_bytes, 0);
 	fd_close(&ends[1]);
 	small_pipe(ends);
@@ -188,10 +188,10 @@ static void test_a_line_can_be_taken_out_and_clear_forgets_all(void **state)
 	outbox_add(&o, outgoing_text(SPAN("own")));
 	outbox_remove(&o, a.unsent);
 	assert_null(a.unsent);
-	assert_int_equal(o.bytes, b.unsent->n + 4);
+	assert_int_equal(o.call_bytes, b.unsent->n);
 	outbox_clear(&o);
 	assert_null(b.unsent);
-	assert_int_equal(o.bytes + o.own_bytes, 0);
+	assert_int_equal(o.call_bytes + o.own_bytes, 0);
 }
 
 int main(void)

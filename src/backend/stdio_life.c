@@ -1,0 +1,265 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "backend/stdio_private.h"
+#include "base/fd.h"
+
+/* splitmix64, for jitter only */
+static uint64_t next_random(struct stdio *s)
+{
+	uint64_t z = s->random += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+void stdio_explain(struct stdio *s, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(s->why, sizeof(s->why), format, ap);
+	va_end(ap);
+}
+
+/* --- news for the gateway, posted --- */
+
+static const char *why_now(const struct stdio *s)
+{
+	switch (life_shown(s->life.state)) {
+	case BACKEND_BACKOFF:
+		return s->why;
+	case BACKEND_IDLE:
+		return "not in use";
+	case BACKEND_STOPPING:
+	case BACKEND_STOPPED:
+		return "asked to stop";
+	default:
+		return "";
+	}
+}
+
+static void tell_soon(struct stdio *s);
+
+static void tell_state(void *arg)
+{
+	struct stdio *s = arg;
+	enum backend_state now = life_shown(s->life.state);
+	const char *why = why_now(s);
+
+	if (!list_is_empty(&s->pending.ending)) { /* ends of calls come first */
+		tell_soon(s);
+		return;
+	}
+	if (now == s->told && s->life.failures == s->told_failures && !s->tell_anyway)
+		return;
+	log_info(&s->log, "backend_state", "the server's state changed", F_STR("from", backend_state_name(s->told)),
+	        F_STR("to", backend_state_name(now)), F_STR("why", why), F_INT("failures", s->life.failures));
+	s->told = now;
+	s->told_failures = s->life.failures;
+	s->tell_anyway = false;
+	s->base.events->state(s->base.arg, now, why, s->life.failures);
+}
+
+static void tell_soon(struct stdio *s)
+{
+	post_set(loop_sched(s->loop), &s->tell_post, tell_state, s);
+}
+
+static void call_ended_later(struct stdio *s, struct backend_call *call, enum end_reason why, enum outcome outcome)
+{
+	stdio_call_left(s, call, false);
+	pending_end_later(&s->pending, call, why, outcome);
+}
+
+static void fail_sent(struct stdio *s)
+{
+	list_each (node, &s->pending.calls) {
+		struct backend_call *call = list_entry(node, struct backend_call, node);
+		if (call->unsent == NULL)
+			call_ended_later(s, call, END_BACKEND_EXITED, OUTCOME_UNKNOWN);
+	}
+}
+
+static void fail_queued(struct stdio *s)
+{
+	list_each (node, &s->pending.calls) {
+		struct backend_call *call = list_entry(node, struct backend_call, node);
+		if (call->unsent != NULL)
+			call_ended_later(s, call, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
+	}
+}
+
+/* --- its life --- */
+
+static void timer_fired(void *arg)
+{
+	struct stdio *s = arg;
+
+	if (s->life.state == LIFE_STARTING)
+		stdio_explain(s, "not ready within %lld ms", (long long)s->life.conf.startup_timeout_ms);
+	stdio_step(s, LIFE_EV_TIME);
+}
+
+void stdio_arm(struct stdio *s, mono_t at)
+{
+	struct sched *sched = loop_sched(s->loop);
+
+	if (at.ms == MONO_NEVER.ms)
+		timer_stop(sched, &s->timer);
+	else
+		timer_set(sched, &s->timer, at, timer_fired, s);
+}
+
+static void state_changed(struct stdio *s, enum life_state from, enum life_event event)
+{
+	log_debug(&s->log, "backend_life", "a step of the server's life", F_STR("from", life_state_name(from)),
+	        F_STR("event", life_event_name(event)), F_STR("to", life_state_name(s->life.state)));
+	if (!stdio_is_talking(s))
+		handshake_reset(&s->handshake);
+	if (s->life.state == LIFE_FALLING || s->life.state == LIFE_BACKOFF)
+		s->fell = true;
+	if (s->life.state == LIFE_ENDED)
+		s->tell_anyway = true;
+	tell_soon(s);
+}
+
+static void spawn(struct stdio *s);
+
+void stdio_step(struct stdio *s, enum life_event event)
+{
+	enum life_state from = s->life.state;
+	struct life_step step = life_on(&s->life, event, stdio_now(s), next_random(s));
+	unsigned todo = step.actions;
+
+	if (s->life.state != from)
+		state_changed(s, from, event);
+	if (todo & LIFE_DO_DISARM)
+		timer_stop(loop_sched(s->loop), &s->timer);
+	if (todo & (LIFE_DO_ARM_STARTUP | LIFE_DO_ARM_BACKOFF | LIFE_DO_ARM_IDLE))
+		stdio_arm(s, step.at);
+	if (todo & LIFE_DO_FAIL_SENT)
+		fail_sent(s);
+	if (todo & LIFE_DO_FAIL_QUEUED)
+		fail_queued(s);
+	if (todo & LIFE_DO_FLUSH) {
+		outbox_release(&s->outbox);
+		stdio_write_soon(s);
+	}
+	if (todo & LIFE_DO_LADDER)
+		child_stop(s->child, CHILD_STOP_LADDER);
+	if (todo & LIFE_DO_FAST)
+		child_stop(s->child, CHILD_STOP_FAST);
+	if (todo & LIFE_DO_KILL)
+		child_stop(s->child, CHILD_STOP_KILL);
+	if (todo & LIFE_DO_SPAWN)
+		spawn(s);
+}
+
+/* --- its process --- */
+
+static void close_stdin(void *arg)
+{
+	struct stdio *s = arg;
+
+	/* What is left then are our own last words, such as notifications/cancelled. */
+	if (s->in != NULL && (s->life.state == LIFE_STOPPING || s->life.state == LIFE_PARKING))
+		outbox_write(&s->outbox, watch_fd(s->in));
+	watch_close(&s->in);
+}
+
+static void explain_exit(struct stdio *s, const struct child_exit *how)
+{
+	if (how->signaled)
+		stdio_explain(s, "killed by signal %d (%s)", how->code, strsignal(how->code));
+	else
+		stdio_explain(s, "exited with code %d", how->code);
+	log_warn(&s->log, "backend_exited", "the server's process ended without being asked to", F_STR("how", s->why),
+	        F_INT("in_flight", s->life.in_flight));
+	s->tell_anyway = true;
+	tell_soon(s);
+}
+
+/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours. */
+static bool is_better_reason(const struct stdio *s, const struct child_exit *how)
+{
+	bool ours = how->killed || (how->signaled && how->code == SIGTERM);
+
+	return s->life.state == LIFE_FALLING && s->pipe_broke && !ours;
+}
+
+static void exited(void *arg, const struct child_exit *how)
+{
+	struct stdio *s = arg;
+
+	if (stdio_is_talking(s) || is_better_reason(s, how))
+		explain_exit(s, how);
+	stdio_step(s, LIFE_EV_EXIT);
+}
+
+static void gone(void *arg, const struct child_exit *how)
+{
+	struct stdio *s = arg;
+
+	log_debug(&s->log, "backend_gone", "the server's process is gone", F_BOOL("signaled", how->signaled),
+	        F_INT("code", how->code), F_BOOL("killed", how->killed));
+	watch_close(&s->in);
+	watch_close(&s->out);
+	watch_close(&s->err);
+	stderr_log_end(&s->stderr_log, stdio_now(s));
+	stderr_log_clear(&s->stderr_log);
+	lines_clear(&s->lines);
+	outbox_recall(&s->outbox);
+	s->child = NULL;
+	stdio_step(s, LIFE_EV_GONE);
+}
+
+/* Takes the descriptors over; false: the kernel cannot watch them. */
+static bool watch_pipes(struct stdio *s, int in, int out, int err)
+{
+	s->in = watch_open(s->loop, in, stdio_on_writable, s);
+	s->out = watch_open(s->loop, out, stdio_on_stdout, s);
+	s->err = watch_open(s->loop, err, stdio_on_stderr, s);
+	if (s->in != NULL && s->out != NULL && s->err != NULL) {
+		watch_set(s->out, WATCH_READ);
+		watch_set(s->err, WATCH_READ);
+		return true;
+	}
+	stdio_explain(s, "cannot watch its pipes: %s", strerror(errno));
+	if (s->in == NULL)
+		fd_close(&in);
+	if (s->out == NULL)
+		fd_close(&out);
+	if (s->err == NULL)
+		fd_close(&err);
+	return false;
+}
+
+static void spawn(struct stdio *s)
+{
+	static const struct child_events events = { .exited = exited, .gone = gone };
+	int in, out, err;
+	struct err e;
+
+	s->starts++;
+	s->restarts += s->fell;
+	s->fell = s->blocked = s->pipe_broke = false;
+	s->spawned_at = stdio_now(s);
+	s->child = child_spawn(s->supervisor, &s->child_conf, &events, s, &in, &out, &err, &e);
+	if (s->child == NULL) {
+		stdio_explain(s, "%s", e.text);
+		log_warn(&s->log, "backend_spawn_failed", "the server could not be started", F_ERR(&e));
+		stdio_step(s, LIFE_EV_NO_SPAWN);
+		return;
+	}
+	child_on_close_stdin(s->child, close_stdin);
+	lines_init(&s->lines, s->base.conf->max_message_bytes);
+	stderr_log_init(&s->stderr_log, &s->log, stdio_now(s));
+	if (watch_pipes(s, in, out, err))
+		handshake_start(&s->handshake);
+	else
+		stdio_step(s, LIFE_EV_REFUSED);
+}
