@@ -25,6 +25,11 @@ static size_t get_number(const unsigned char *in)
 	return (size_t)in[0] << 24 | (size_t)in[1] << 16 | (size_t)in[2] << 8 | in[3];
 }
 
+static size_t scope_number(int scope)
+{
+	return scope == SCOPE_ALL ? 0 : (size_t)scope + 1;
+}
+
 /* FNV-1a, on from the configuration's */
 static uint32_t check_of(const struct catalog *c, const unsigned char *bytes)
 {
@@ -39,7 +44,7 @@ static void put_cursor(const struct catalog *c, int scope, enum list_kind kind, 
 {
 	unsigned char bytes[CURSOR_BYTES] = { (unsigned char)kind };
 
-	put_number(bytes + 1, (size_t)(scope + 1));
+	put_number(bytes + 1, scope_number(scope));
 	put_number(bytes + 5, at.server);
 	put_number(bytes + 9, at.index);
 	put_number(bytes + 13, check_of(c, bytes));
@@ -68,7 +73,7 @@ static bool get_cursor(const struct catalog *c, int scope, enum list_kind kind, 
 		return false;
 	*at = (struct place){ get_number(bytes + 5), get_number(bytes + 9) };
 	return get_number(bytes + 13) == check_of(c, bytes) && bytes[0] == kind &&
-	       get_number(bytes + 1) == (size_t)(scope + 1) && at->server < c->count;
+	       get_number(bytes + 1) == scope_number(scope) && at->server < c->count;
 }
 
 static const struct entry *entry_at(const struct catalog *c, int scope, enum list_kind kind, size_t i)
