@@ -78,7 +78,7 @@ static enum seen read_first(struct span first, struct span *id)
 		if (span_eq(key, SPAN("id")))
 			*id = value;
 	} while (take(&r, ','));
-	return SEEN_NOTHING;
+	return take(&r, '}') ? SEEN_ANSWER : SEEN_NOTHING; /* whole, and without a method: it can only be an answer */
 }
 
 static struct span drop_end(struct span s, struct span end)

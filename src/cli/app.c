@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/signals.h"
+#include "supervise/spawn.h"
 
 struct logger app_logger(const struct app *app, const char *module)
 {
@@ -152,6 +153,17 @@ static void on_signal(void *arg, int signo, int pid)
 	}
 }
 
+/* As many descriptors as we may have; children get what we were given. */
+static bool raise_limits(struct app *app, struct err *e)
+{
+	rlim_t soft;
+
+	if (!limits_raise_fds(&soft, e))
+		return false;
+	supervisor_set_child_fds(app->supervisor, soft);
+	return true;
+}
+
 static bool make_parts(struct app *app, struct err *e)
 {
 	struct logger lg = app_logger(app, "supervise");
@@ -165,7 +177,7 @@ static bool make_parts(struct app *app, struct err *e)
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
 		return false;
-	if (!make_gateway(app, e))
+	if (!raise_limits(app, e) || !make_gateway(app, e))
 		return false;
 	make_backends(app);
 	return true;

@@ -217,9 +217,24 @@ void key_unused(struct reading *r, const struct key *key, const struct json_node
 	reading_warn(r, value, "ignored: %s", key->note);
 }
 
+/* "idle_timeout" is "idleTimeout": avelino/mcp writes its keys so. */
+static bool is_snake_case_of(struct span name, const char *key)
+{
+	size_t at = 0;
+
+	for (; *key != '\0'; key++) {
+		bool capital = *key >= 'A' && *key <= 'Z';
+		if (capital && (at == name.n || name.p[at++] != '_'))
+			return false;
+		if (at == name.n || name.p[at++] != ascii_lower(*key))
+			return false;
+	}
+	return at == name.n;
+}
+
 static bool is_named(const struct key *key, struct span name)
 {
-	return span_eq(name, span_of(key->name)) || (key->alias != NULL && span_eq(name, span_of(key->alias)));
+	return span_eq(name, span_of(key->name)) || is_snake_case_of(name, key->name);
 }
 
 static void refuse_unknown(struct reading *r, const struct key *keys, const struct json_node *value)
@@ -234,11 +249,10 @@ static void refuse_unknown(struct reading *r, const struct key *keys, const stru
 		reading_fault(r, value, "unknown key");
 }
 
-/* A key and its alias in one object: which of them is meant nobody knows. */
+/* A key in both spellings in one object: which of them is meant nobody knows. */
 static bool is_given_twice(const struct key *key, const struct json_node *value)
 {
-	return key->alias != NULL && span_eq(value->key, span_of(key->alias)) &&
-	       json_child(value->parent, key->name) != NULL;
+	return !span_eq(value->key, span_of(key->name)) && json_child(value->parent, key->name) != NULL;
 }
 
 void keys_read(struct reading *r, const struct key *keys, const struct json_node *object, void *into)

@@ -1,7 +1,7 @@
 /*
  * Keys: a block of the configuration is a constant table, one row per key, and from that table come the defaults, the
- * values, the ranges, the aliases, the suggestion for a mistyped key, and the test that the manual is complete. Shared
- * by the sources of config/ and nobody else.
+ * values, the ranges, the suggestion for a mistyped key, and the test that the manual is complete. Every key may be
+ * written in snake_case too, as avelino/mcp does. Shared by the sources of config/ and nobody else.
  *
  * A row's reader checks the value and puts it into the struct that is being filled, at the row's offset. It reports
  * what is wrong and leaves the struct alone then; the reading goes on, so that all faults are found.
@@ -33,7 +33,6 @@ typedef void key_reader(struct reading *r, const struct key *key, const struct j
 
 struct key {
 	const char *name;                   /* NULL ends the table */
-	const char *alias;                  /* the spelling of avelino/mcp; NULL: none */
 	key_reader *read;                   /* how */
 	size_t at;                          /* where: the offset in the struct that is filled */
 	const char *preset;                 /* the default, as one would write it; NULL: what zeroes mean */
@@ -50,7 +49,6 @@ struct key {
 
 /* A row reads { KEY(...), DEFAULT(...), RANGE(...) }. */
 #define KEY(key, how, where) .name = (key), .read = (how), .at = (where)
-#define ALIAS(spelling) .alias = (spelling)
 #define DEFAULT(text) .preset = (text)
 #define RANGE(from, to) .least = (from), .most = (to)
 #define WORDS(list) .words = (list)
@@ -97,7 +95,7 @@ void keys_read(struct reading *r, const struct key *keys, const struct json_node
 void keys_read_text(
         struct reading *r, const struct key *keys, const char *name, const char *text, const char *origin, void *into);
 
-/* The value of a key in an object, under its name or its alias; NULL if it is not there, or null. */
+/* The value of a key in an object, in either spelling; NULL if it is not there, or null. */
 const struct json_node *keys_find(const struct key *keys, const char *name, const struct json_node *object);
 
 /* A string with its placeholders filled in, NUL-terminated and kept; false and a fault if that cannot be. */

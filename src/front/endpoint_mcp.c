@@ -236,18 +236,16 @@ static void post_request(const struct asked *a, const struct message *m)
 static void post_initialize(const struct asked *a, const struct message *m)
 {
 	struct buf answer = { 0 };
-	struct headers h = { 0 };
+	enum end_reason why;
 
 	if (a->session != NULL) {
 		respond_error(a, 400, m->id, RPC_INVALID_REQUEST, "the session is initialized already");
 		return;
 	}
-	struct session *s = gateway_initialize(a->e->gw, a->scope, m, false, &answer);
-	headers_add(&h, "Content-Type", SPAN(TYPE_JSON));
-	if (s != NULL)
-		headers_add(&h, "Mcp-Session-Id", s->token);
-	headers_add_cors(&h, head_get(a->req->head, SPAN("origin")));
-	exchange_reply(a->ex, 200, h.at, h.n, buf_span(&answer));
+	struct session *s = gateway_initialize(a->e->gw, a->scope, m, false, &answer, &why);
+	bool refused = s == NULL && why != END_REFUSED;
+	respond_with(a->ex, a->req, refused ? end_reason_http_status(why) : 200, TYPE_JSON, buf_span(&answer),
+	        (struct http_header){ "Mcp-Session-Id", s != NULL ? s->token : SPAN_NONE });
 	buf_free(&answer);
 }
 

@@ -27,12 +27,20 @@ static struct headers common(const struct http_request *req)
 
 void respond(struct http_exchange *ex, const struct http_request *req, int status, const char *type, struct span body)
 {
+	respond_with(ex, req, status, type, body, (struct http_header){ NULL, SPAN_NONE });
+}
+
+void respond_with(struct http_exchange *ex, const struct http_request *req, int status, const char *type,
+        struct span body, struct http_header extra)
+{
 	struct headers h = common(req);
 
 	if (body.n > 0)
 		headers_add(&h, "Content-Type", span_of(type));
 	if (status == 503)
 		headers_add(&h, "Retry-After", SPAN("1"));
+	if (span_is_set(extra.value))
+		headers_add(&h, extra.name, extra.value);
 	exchange_reply(ex, status, h.at, h.n, body);
 }
 

@@ -23,6 +23,10 @@ void headers_add_cors(struct headers *h, struct span origin);
 /* Content of a type; the body may be empty (then without a type). */
 void respond(struct http_exchange *ex, const struct http_request *req, int status, const char *type, struct span body);
 
+/* The same with one more header, unless its value is not set. */
+void respond_with(struct http_exchange *ex, const struct http_request *req, int status, const char *type,
+        struct span body, struct http_header extra);
+
 /* 405 with Allow. */
 void respond_not_allowed(struct http_exchange *ex, const struct http_request *req, struct span allow);
 

@@ -146,12 +146,13 @@ static const struct push_port push_port = { .message = on_message, .end = on_pus
 static void take_initialize(struct stdio_front *f, const struct message *m)
 {
 	struct buf answer = { 0 };
+	enum end_reason why;
 
 	if (f->session != NULL) {
 		write_error(f, m->id, RPC_INVALID_REQUEST, "the session is initialized already");
 		return;
 	}
-	f->session = gateway_initialize(f->gw, SCOPE_ALL, m, true, &answer);
+	f->session = gateway_initialize(f->gw, SCOPE_ALL, m, true, &answer, &why);
 	struct pieces json = pieces_of(buf_span(&answer));
 	write_line(f, &json);
 	buf_free(&answer);

@@ -191,7 +191,8 @@ static void warn_of_part(const struct server *s, enum list_kind kind, const stru
 
 	for (size_t i = 0; i < p->count; i++) {
 		if (!p->entries[i].shown)
-			to->tell(to->arg, p->entries[i].name, "left out: a server before it has the same name");
+			to->tell(to->arg, p->entries[i].name,
+			        "left out: its name collides with one of a server before it");
 		else if (kind_has_prefix(kind) && p->entries[i].name.n > NAME_COMFORTABLE)
 			to->tell(to->arg, p->entries[i].name, "longer than 64 characters: some clients refuse it");
 	}

@@ -49,6 +49,7 @@ void gateway_free(struct gateway **gwp)
 	assert(gw->in_flight == 0);
 	timer_stop(gw->sched, &gw->held_timer);
 	timer_stop(gw->sched, &gw->changed_timer);
+	timer_stop(gw->sched, &gw->settled_timer);
 	timer_stop(gw->sched, &gw->loss_timer);
 	post_cancel(&gw->watch_post);
 	for (size_t i = 0; i < gw->conf.server_count; i++)
@@ -59,6 +60,7 @@ void gateway_free(struct gateway **gwp)
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
+	buf_free(&gw->warnings);
 	free(gw->slots);
 	free(gw);
 }
@@ -204,29 +206,35 @@ static void put_initialize_result(
 	json_close(&w, '}');
 }
 
-struct session *gateway_initialize(struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out)
+/* Not accepted: nothing was begun for it. */
+static void refuse(struct gateway *gw, struct span id, enum end_reason why, struct buf *out)
+{
+	gw->counts.refused++;
+	rpc_put_end(out, id, &(struct rpc_end){ .why = why, .outcome = OUTCOME_NOT_SENT });
+}
+
+struct session *gateway_initialize(
+        struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out, enum end_reason *why)
 {
 	struct session_info info;
-	struct session *s;
+	struct session *s = NULL;
 
-	if (gw->refusing) {
-		gw->counts.refused++;
-		rpc_put_end(out, m->id, &(struct rpc_end){ .why = END_DRAINING, .outcome = OUTCOME_NOT_SENT });
+	*why = gw->refusing ? END_DRAINING : read_client(m, &info) ? END_RESULT : END_REFUSED;
+	if (*why == END_RESULT)
+		s = local ? session_create_local(gw->sessions, &info)
+		          : session_create(gw->sessions, &info, clock_wall_ms());
+	if (*why == END_RESULT && s == NULL)
+		*why = END_OVERLOADED;
+	if (*why == END_DRAINING || *why == END_OVERLOADED) {
+		refuse(gw, m->id, *why, out);
 		return NULL;
 	}
 	gw->counts.accepted++;
-	if (!read_client(m, &info)) {
-		gw->counts.ended[END_REFUSED]++;
+	gw->counts.ended[*why]++;
+	if (s == NULL) {
 		rpc_put_error(out, m->id, RPC_INVALID_PARAMS, SPAN("params.protocolVersion must be a string"));
 		return NULL;
 	}
-	s = local ? session_create_local(gw->sessions, &info) : session_create(gw->sessions, &info, clock_wall_ms());
-	if (s == NULL) {
-		gw->counts.ended[END_OVERLOADED]++;
-		rpc_put_end(out, m->id, &(struct rpc_end){ .why = END_OVERLOADED, .outcome = OUTCOME_NOT_SENT });
-		return NULL;
-	}
-	gw->counts.ended[END_RESULT]++;
 	put_initialize_result(gw, scope, info.revision, m->id, out);
 	log_debug(&gw->log, "session_opened", "a client opened a session", F_STR("client", info.client_name),
 	        F_STR("client_version", info.client_version), F_SPAN("revision", revision_name(info.revision)));

@@ -76,10 +76,11 @@ struct push {
 bool gateway_scope(const struct gateway *gw, struct span server, int *scope);
 
 /*
- * initialize: appends the answer (a result, or an error when NULL is returned) to `out`. `local`: the front is one
- * client and needs no token.
+ * initialize: appends the answer to `out`, and says in *why what it is: END_RESULT with the new session, or an error
+ * and NULL. `local`: the front is one client and needs no token.
  */
-struct session *gateway_initialize(struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out);
+struct session *gateway_initialize(
+        struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out, enum end_reason *why);
 
 /* The session of a token; NULL: unknown, expired or ended. */
 struct session *gateway_session(struct gateway *gw, struct span token);

@@ -44,6 +44,8 @@ struct gateway {
 	} changed[LIST_KINDS];   /* news that wait for the debounce */
 	bool listed[LIST_KINDS]; /* somebody has been given such a list */
 	struct timer changed_timer;
+	struct timer settled_timer;
+	struct buf warnings; /* about the catalog, as last logged */
 	struct timer loss_timer;
 	bool refusing;
 	enum message_level level; /* the most verbose that any session wants; LEVEL_COUNT: nobody asked */

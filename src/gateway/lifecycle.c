@@ -283,15 +283,14 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 		[STOP_STDIN_EOF] = { "stdin_eof", PHASE_EV_STDIN_EOF },
 		[STOP_QUIT] = { "SIGQUIT", PHASE_EV_NOW },
 	};
-	bool first = l->reason == NULL;
+	enum phase_event event = rows[what].first;
 
-	if (first)
+	if (l->reason == NULL)
 		l->reason = rows[what].name;
-	if (first || what == STOP_STDIN_EOF)
-		step(l, rows[what].first);
-	else
-		step(l, what == STOP_QUIT || l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN);
-	l->hurried = l->hurried || !first;
+	else if (what == STOP_TERM || what == STOP_INT)
+		event = l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN;
+	l->hurried = l->hurried || event == PHASE_EV_AGAIN;
+	step(l, event);
 }
 
 void lifecycle_fronts_done(struct lifecycle *l)

@@ -8,9 +8,39 @@
 
 #define DEBOUNCE_MS 100
 #define REQUIRED_LOSS_MS 30000
+#define WARNINGS_MAX 100 /* that are logged */
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);
 static void on_hello(void *arg, const struct backend_hello *hello);
+static void put_warning(void *arg, struct span name, const char *what)
+{
+	buf_printf(arg, "%.*s\n%s\n", SPAN_ARG(name), what);
+}
+
+static void log_warnings(struct gateway *gw)
+{
+	struct span rest = buf_span(&gw->warnings), name, what;
+
+	for (unsigned n = 0; n < WARNINGS_MAX; n++)
+		if (span_next(&rest, '\n', &name) && span_next(&rest, '\n', &what))
+			log_warn(&gw->log, "catalog_warning", "an item cannot be shown well", F_SPAN("name", name),
+			        F_SPAN("why", what));
+}
+
+/* Lists come one by one at the start; what is worth a warning is told when they have settled, and once. */
+static void on_settled(void *arg)
+{
+	struct gateway *gw = arg;
+	struct buf now = { 0 };
+
+	catalog_warnings(gw->catalog, put_warning, &now);
+	bool same = span_eq(buf_span(&now), buf_span(&gw->warnings));
+	buf_free(&gw->warnings);
+	gw->warnings = now;
+	if (!same)
+		log_warnings(gw);
+}
+
 static void on_list(void *arg, enum list_kind kind, struct item_list *list);
 static void on_notification(void *arg, const struct message *m);
 
@@ -137,6 +167,8 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 	struct gateway *gw = slot->gw;
 	bool own_changed, merged_changed = catalog_set(gw->catalog, slot->index, kind, list, &own_changed);
 
+	if (own_changed)
+		timer_set_in(gw->sched, &gw->settled_timer, DEBOUNCE_MS, on_settled, gw);
 	if (!slot->was_up && !gw->listed[kind]) /* it comes up for the first time, and nobody has seen less */
 		return;
 	gw->changed[kind].merged |= merged_changed;

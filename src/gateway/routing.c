@@ -45,12 +45,8 @@ static void send_named(struct call *c, const struct message *m, struct span raw,
 	struct route route;
 
 	if (!catalog_route(gw->catalog, c->scope, kind, text, &route)) {
-		if (!is_pass_through(gw)) {
-			call_fail(c, RPC_INVALID_PARAMS,
-			        kind == LIST_TOOLS ? SPAN("unknown tool") : SPAN("unknown prompt"));
-			return;
-		}
-		route = (struct route){ .server = 0, .name = text };
+		call_fail(c, RPC_INVALID_PARAMS, kind == LIST_TOOLS ? SPAN("unknown tool") : SPAN("unknown prompt"));
+		return;
 	}
 	c->safe_to_repeat = route.read_only || route.idempotent;
 	struct splice name = name_splice(c, raw, text, route.name);

@@ -27,7 +27,7 @@ void supervisor_sweep(struct supervisor *s, mono_t deadline, void (*done)(void *
 void supervisor_free(struct supervisor **s);
 
 struct supervisor_stats {
-	unsigned children; /* not gone yet */
+	unsigned children;                                 /* not gone yet */
 	uint64_t spawned, stopped, killed, orphans_reaped; /* stopped: ended when asked to, without SIGKILL */
 };
 void supervisor_stats(const struct supervisor *s, struct supervisor_stats *stats);
