@@ -35,14 +35,15 @@ struct conn {
 	struct watch *watch;
 	int fd;
 	unsigned char state;
-	bool blocked; /* the kernel takes no more for now */
-	bool ended;   /* the other side's end has been read */
+	unsigned char looks; /* at the slow reader since then */
+	bool blocked;        /* the kernel takes no more for now */
+	bool ended;          /* the other side's end has been read */
 	unsigned interest;
 	struct buf out;
 	struct post flush;
 	struct timer timer; /* of the slow reader, then of lingering */
 	msec_t write_timeout_ms;
-	int unacknowledged; /* by the slow reader's kernel, when the timer was set */
+	int unacknowledged; /* by the slow reader's kernel, when it was seen to take something last */
 	size_t discarded;
 	size_t *waiting; /* where the queued bytes of all conns of the owner's owner are counted */
 	const struct conn_events *events;

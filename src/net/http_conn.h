@@ -108,6 +108,11 @@ static inline mono_t http_conn_in(const struct http_conn *c, msec_t ms)
 	return mono_add(loop_now(c->conn.loop), ms);
 }
 
+static inline bool http_server_has_room(const struct http_server *s, size_t more)
+{
+	return s->buffered + s->queued + more <= s->conf.max_buffered_bytes;
+}
+
 /* http_conn.c */
 void http_conn_accept(struct http_server *s, int fd, const struct address *peer, bool refuse);
 void http_conn_set_deadline(struct http_conn *c, mono_t at);

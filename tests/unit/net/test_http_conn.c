@@ -12,7 +12,6 @@ static int set_up(void **state)
 
 	fixture_init(&f);
 	f.conf.write_timeout_ms = 200;
-	f.conf.idle_timeout_ms = 100;
 	fixture_start(&f);
 	*state = &f;
 	return 0;
@@ -186,6 +185,27 @@ static void test_requests_beyond_what_is_read_ahead_are_answered(void **state)
 	buf_free(&in);
 }
 
+static void test_a_half_close_behind_large_answers_ends_when_they_are_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct buf in = { 0 };
+	struct answer a;
+	int fd = client_open(f);
+	mono_t begin = clock_mono();
+
+	client_send(fd, GET("/big/8000000") GET("/big/8000000"));
+	shutdown(fd, SHUT_WR);
+	usleep(20000);
+	for (int i = 0; i < 2; i++) {
+		client_read(fd, &in, &a);
+		assert_int_equal(buf_size(&a.body), 8000000);
+		answer_clear(&a);
+	}
+	client_expect_end(fd);
+	assert_true(mono_diff(clock_mono(), begin) < 4000); /* not by the idle timeout */
+	buf_free(&in);
+}
+
 static void stream_much(struct fixture *f)
 {
 	static char bytes[8 << 20];
@@ -219,6 +239,18 @@ static void test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout(voi
 	fixture_await_connections(f, 0);
 }
 
+static int set_up_impatient(void **state)
+{
+	static struct fixture f;
+
+	fixture_init(&f);
+	f.conf.write_timeout_ms = 200;
+	f.conf.idle_timeout_ms = 100;
+	fixture_start(&f);
+	*state = &f;
+	return 0;
+}
+
 static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
 {
 	struct fixture *f = *state;
@@ -228,7 +260,7 @@ static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	client_send(fd, GET("/big/8000000") GET("/echo"));
-	for (int i = 0; i < 12; i++) { /* twice the write timeout, six times the idle timeout */
+	for (int i = 0; i < 12; i++) { /* twice the write timeout */
 		usleep(50000);
 		total += (size_t)recv(fd, bytes, sizeof(bytes), 0);
 	}
@@ -274,6 +306,33 @@ static void test_or_streamed_to(void **state)
 	close_with_reset(fd);
 	fixture_await_connections(f, 0);
 	fixture_call(f, stream_to_held);
+}
+
+static void stream_much_to_held(struct fixture *f)
+{
+	exchange_stream(f->held[0], 200, NULL, 0);
+	stream_much(f);
+}
+
+static void end_held(struct fixture *f)
+{
+	f->heads = (unsigned)exchange_waiting(f->held[0]);
+	exchange_end(f->held[0]);
+}
+
+static void test_or_ended_while_its_connection_lingers(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f);
+
+	client_send(fd, GET("/silent"));
+	fixture_await(f, &f->held_count, 1);
+	fixture_call(f, stream_much_to_held);
+	usleep(300000); /* the write timeout and a bit */
+	fixture_call(f, end_held);
+	assert_int_equal(f->heads, 0);
+	close(fd);
+	fixture_await_connections(f, 0);
 }
 
 static void count_gone(void *arg)
@@ -335,10 +394,13 @@ int main(void)
 		TEST(test_a_client_that_floods_while_it_waits_is_not_read),
 		TEST(test_a_flood_that_ends_does_not_keep_a_stream),
 		TEST(test_requests_beyond_what_is_read_ahead_are_answered),
+		TEST(test_a_half_close_behind_large_answers_ends_when_they_are_taken),
 		TEST(test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout),
-		TEST(test_a_reader_that_is_merely_slow_is_waited_for),
+		cmocka_unit_test_setup_teardown(
+		        test_a_reader_that_is_merely_slow_is_waited_for, set_up_impatient, tear_down),
 		TEST(test_an_exchange_nobody_watches_can_be_answered_after_the_client_left),
 		TEST(test_or_streamed_to),
+		TEST(test_or_ended_while_its_connection_lingers),
 		TEST(test_who_asks_late_hears_later_in_the_turn),
 		TEST(test_an_exchange_outlives_its_server),
 	};

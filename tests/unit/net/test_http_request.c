@@ -244,6 +244,26 @@ static void test_too_much_waiting_means_503(void **state)
 	client_expect_end(fd);
 }
 
+static void test_bodies_that_are_too_much_together_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static char bytes[30000];
+	int first = client_open(f), second = client_open(f);
+
+	client_send(first, POST("/echo", "Content-Length: 40000\r\n"));
+	client_send(second, POST("/echo", "Transfer-Encoding: chunked\r\n") "9c40\r\n");
+	client_send_span(first, (struct span){ bytes, sizeof(bytes) });
+	usleep(20000);
+	client_send_span(second, (struct span){ bytes, sizeof(bytes) });
+	assert_true(client_expect(second, 503, NULL));
+	client_expect_end(second);
+	client_send_span(first, (struct span){ bytes, 10000 });
+	client_expect(first, 200, NULL);
+	close(first);
+	fixture_await_connections(f, 0);
+	assert_int_equal(f->stats.buffered_bytes, 0);
+}
+
 static int set_up_little_memory(void **state)
 {
 	static struct fixture f;
@@ -273,6 +293,8 @@ int main(void)
 		TEST(test_the_deadline_of_a_body_does_not_bind_its_answer),
 		TEST(test_an_idle_connection_is_closed_without_a_word),
 		cmocka_unit_test_setup_teardown(test_too_much_waiting_means_503, set_up_little_memory, tear_down),
+		cmocka_unit_test_setup_teardown(
+		        test_bodies_that_are_too_much_together_are_refused, set_up_little_memory, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
