@@ -128,7 +128,7 @@ void http_request_refuse(struct http_conn *c, int status, const char *sentence);
 bool http_request_is_last(const struct http_conn *c); /* no whole request stands behind the one being answered */
 
 /* http_answer.c */
-void http_answer_refusal(struct http_conn *c, int status, const char *sentence, bool close);
+void http_answer_refusal(struct http_conn *c, int status, const char *sentence, bool closing);
 void http_answer_continue(struct http_conn *c);
 struct span http_answer_overloaded(void); /* a whole answer, for connections that cannot be served at all */
 

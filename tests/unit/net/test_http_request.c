@@ -112,7 +112,7 @@ static void test_what_is_refused_hears_why_and_the_connection_ends_in_order(void
 		client_expect_end(fd);
 	}
 	fixture_await_connections(f, 0);
-	assert_int_equal(f->requests, 0);
+	assert_int_equal(f->seen.requests, 0);
 }
 
 static void test_a_head_that_is_too_large_is_refused(void **state)
@@ -216,11 +216,11 @@ static void test_the_deadline_of_a_body_does_not_bind_its_answer(void **state)
 	client_send(other, POST("/echo", "Content-Length: 3\r\n"));
 	client_expect(other, 408, NULL);
 	close(other);
-	fixture_await(f, &f->held_count, 1);
-	assert_int_equal(f->gone, 0);
+	fixture_await(f, &f->seen.held_count, 1);
+	assert_int_equal(f->seen.gone, 0);
 	usleep(350000); /* beyond the idle timeout too */
-	fixture_look(f);
-	assert_int_equal(f->gone, 0);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.gone, 0);
 	close(fd);
 }
 
