@@ -35,7 +35,7 @@ enum action {
 };
 
 struct step {
-	enum { NEVER, GO } kind;
+	enum { FORGOTTEN, NEVER, GO } kind;
 	enum conn_state next;
 	unsigned actions;
 };
@@ -84,6 +84,15 @@ static const char *const state_names[] = { CONN_STATES(X) };
 const char *conn_state_name(enum conn_state state)
 {
 	return state_names[state];
+}
+
+bool conn_life_is_complete(void)
+{
+	for (int state = 0; state < CONN_STATE_COUNT; state++)
+		for (int event = 0; event < EVENTS; event++)
+			if (life[state][event].kind == FORGOTTEN)
+				return false;
+	return true;
 }
 
 static void drop_queue(struct conn *c)

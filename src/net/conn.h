@@ -55,6 +55,7 @@ bool conn_open(struct conn *c, struct loop *l, int fd, const struct conn_events 
         msec_t write_timeout_ms, size_t *waiting);
 
 const char *conn_state_name(enum conn_state state);
+bool conn_life_is_complete(void); /* for the test of the table: no cell was forgotten */
 
 /* What to hear of: WATCH_READ, WATCH_HANGUP or WATCH_RESET. (WATCH_WRITE is the conn's own affair.) */
 void conn_watch(struct conn *c, unsigned events);
