@@ -344,10 +344,10 @@ class Launcher:
         assert not any(mark in err for mark in SANITIZER_MARKS), err
         return done.returncode, out, err
 
-    def http(self, config, *args, ready=True, admin="off", env=None, listening=None, **options):
+    def http(self, config, *args, ready=True, at="127.0.0.1:0", admin="off", env=None, listening=None, **options):
         """`sluice serve --http` on a port that it picks; waits for /readyz unless `ready` is false."""
         s = self.run(
-            *("serve", "--http", "127.0.0.1:0", "--admin", admin, "--config", self.write(config)),
+            *("serve", "--http", at, "--admin", admin, "--config", self.write(config)),
             *("--log-format", "json", *args),
             env=env,
             **options,

@@ -98,7 +98,7 @@ def test_a_misspelt_command_gets_a_suggestion(sluice):
 def test_a_foreign_address_needs_insecure(sluice, config):
     code, out, err = sluice.output("serve", "--http", "0.0.0.0:0", "--config", config)
     assert code in (64, 69, 78) and "--insecure" in err
-    s = sluice.http(servers(ex=example()), "--http", "0.0.0.0:0", "--insecure", ready=False)
+    s = sluice.http(servers(ex=example()), "--insecure", at="0.0.0.0:0", ready=False)
     s.address = "127.0.0.1:" + s.address.rpartition(":")[2]
     s.wait_ready()
 
@@ -118,7 +118,7 @@ def test_an_admin_port_that_was_asked_for_and_is_taken_is_69(sluice):
 
 
 def test_ipv6_loopback_will_do(sluice):
-    s = sluice.http(servers(ex=example()), "--http", "[::1]:0")
+    s = sluice.http(servers(ex=example()), at="[::1]:0")
     with s.client() as c:
         assert c.text("ex__echo", {"text": "six"}) == "six"
 
