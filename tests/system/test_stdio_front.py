@@ -60,7 +60,7 @@ def test_the_id_comes_back_with_its_very_text(front, id):
 def test_calls_run_side_by_side(front):
     for n, ms in enumerate((300, 10, 150)):
         front.send(call(n, "ex__sleep", {"ms": ms}))
-    assert [front.recv()["id"] for _ in range(3)] == [1, 2, 0]
+    assert [front.recv_answer()["id"] for _ in range(3)] == [1, 2, 0]
 
 
 def test_progress_comes_before_the_answer(front):
@@ -101,7 +101,7 @@ def test_a_changed_list_is_told(front):
 )
 def test_a_bad_line_gets_an_error_and_the_next_is_served(front, line, code):
     front.send(line)
-    answer = front.recv()
+    answer = front.recv_answer()
     assert answer["error"]["code"] == code and answer.get("id", 1) in (1, 2)
     assert front.text("ex__echo", {"text": "next"}) == "next"
 
@@ -133,13 +133,13 @@ def test_a_batch_is_served_in_2025_03_26_only(sluice):
     c.send([request("a", "ping"), call("b", "ex__echo", {"text": "x"}), notification("notifications/x")])
     found = []
     while len(found) < 2:
-        m = c.recv()
+        m = c.recv_answer()
         found += m if isinstance(m, list) else [m]
     assert {m["id"] for m in found} == {"a", "b"}
     t = sluice.stdio(servers(ex=example()))
     d = t.stdio_client().initialize("2025-06-18")
     d.send([request("a", "ping")])
-    assert d.recv()["error"]["code"] == -32600
+    assert d.recv_answer()["error"]["code"] == -32600
 
 
 def test_a_large_request_and_a_large_answer_pass(front):
@@ -148,10 +148,10 @@ def test_a_large_request_and_a_large_answer_pass(front):
 
 
 def test_many_requests_in_one_write_are_all_answered(front):
-    lines = b"".join(dumps(call(n, "ex__echo", {"text": str(n)})).encode() + b"\n" for n in range(2000))
+    lines = b"".join(dumps(call(n, "ex__echo", {"text": str(n)})).encode() + b"\n" for n in range(200))
     front.writer.write(lines)
     front.writer.flush()
-    for n in range(2000):
+    for n in range(200):
         assert text_of(unwrap(front.answer_of(n, 15))) == str(n)
 
 
