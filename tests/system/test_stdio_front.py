@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import socket
 import time
@@ -192,32 +193,28 @@ def test_a_terminal_will_do(sluice):
     tty.setraw(theirs)
     s = sluice.stdio(servers(ex=example()), stdin=theirs, stdout=theirs)
     os.close(theirs)
-    reader, writer = os.fdopen(ours, "rb", buffering=0, closefd=False), os.fdopen(ours, "wb", buffering=0, closefd=False)
-    c = McpStdio(LineReader(ours), writer)
+    reader = TerminalReader(ours)
+    c = McpStdio(reader, os.fdopen(ours, "wb", buffering=0, closefd=False))
     c.initialize()
     assert c.text("ex__echo", {"text": "on a terminal"}) == "on a terminal"
-    reader.close()
+    reader.stopped = True
+    c.wait_eof()
     os.close(ours)  # the terminal goes away
     assert s.wait() == 0
 
 
-class LineReader:
-    """Lines of a terminal, until it goes away (EIO)."""
+class TerminalReader:
+    """Lines of a terminal until `stopped`: a read that is under way would keep it open."""
 
     def __init__(self, fd):
-        self.fd = fd
+        self.fd, self.stopped = fd, False
 
     def __iter__(self):
         rest = b""
-        while True:
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                return
-            if not data:
-                return
-            *lines, rest = (rest + data).split(b"\n")
-            yield from (line + b"\n" for line in lines)
+        while not self.stopped:
+            if select.select([self.fd], [], [], 0.02)[0]:
+                *lines, rest = (rest + os.read(self.fd, 65536)).split(b"\n")
+                yield from (line + b"\n" for line in lines)
 
 
 def session_text(*messages):
