@@ -11,6 +11,7 @@
 #define LINGER_MS 1000
 #define LINGER_BYTES ((size_t)1 << 20)
 #define DISCARD_BYTES 16384
+#define LOOKS_PER_TIMEOUT 4
 
 /* The life of a connection */
 
@@ -34,7 +35,7 @@ enum action {
 };
 
 struct step {
-	enum { NEVER, GO } kind;
+	enum { FORGOTTEN, NEVER, GO } kind;
 	enum conn_state next;
 	unsigned actions;
 };
@@ -85,6 +86,15 @@ const char *conn_state_name(enum conn_state state)
 	return state_names[state];
 }
 
+bool conn_life_is_complete(void)
+{
+	for (int state = 0; state < CONN_STATE_COUNT; state++)
+		for (int event = 0; event < EVENTS; event++)
+			if (life[state][event].kind == FORGOTTEN)
+				return false;
+	return true;
+}
+
 static void drop_queue(struct conn *c)
 {
 	*c->waiting -= buf_size(&c->out);
@@ -101,14 +111,14 @@ static void close_fd(struct conn *c)
 	c->fd = -1;
 }
 
-static void timed_out(void *arg);
+static void lingered(void *arg);
 
 static void linger(struct conn *c)
 {
 	drop_queue(c);
 	shutdown(c->fd, SHUT_WR);
 	conn_watch(c, WATCH_READ);
-	timer_set_in(loop_sched(c->loop), &c->timer, LINGER_MS, timed_out, c);
+	timer_set_in(loop_sched(c->loop), &c->timer, LINGER_MS, lingered, c);
 }
 
 /* The one place where the state changes. */
@@ -130,6 +140,11 @@ static void happens(struct conn *c, enum event event)
 		c->events->closed(c->arg);
 }
 
+static void lingered(void *arg)
+{
+	happens(arg, TIMEOUT);
+}
+
 /* What the kernel has taken from us and the other side not yet from it. */
 static int unacknowledged(const struct conn *c)
 {
@@ -138,20 +153,30 @@ static int unacknowledged(const struct conn *c)
 	return ioctl(c->fd, SIOCOUTQ, &n) == 0 ? n : 0;
 }
 
+static void look_at_reader(void *arg);
+
+static void look_later(struct conn *c)
+{
+	timer_set_in(loop_sched(c->loop), &c->timer, c->write_timeout_ms / LOOKS_PER_TIMEOUT, look_at_reader, c);
+}
+
 static void wait_for_reader(struct conn *c)
 {
 	c->unacknowledged = unacknowledged(c);
-	timer_set_in(loop_sched(c->loop), &c->timer, c->write_timeout_ms, timed_out, c);
+	c->looks = 0;
+	look_later(c);
 }
 
 /* The socket turns writable when a third of its buffer is free, and a slow reader may need long for that: so what
  * counts is whether it took a byte. */
-static void timed_out(void *arg)
+static void look_at_reader(void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->blocked && unacknowledged(c) < c->unacknowledged)
+	if (unacknowledged(c) < c->unacknowledged)
 		wait_for_reader(c);
+	else if (++c->looks < LOOKS_PER_TIMEOUT)
+		look_later(c);
 	else
 		happens(c, TIMEOUT);
 }

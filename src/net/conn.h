@@ -35,14 +35,15 @@ struct conn {
 	struct watch *watch;
 	int fd;
 	unsigned char state;
-	bool blocked; /* the kernel takes no more for now */
-	bool ended;   /* the other side's end has been read */
+	unsigned char looks; /* at the slow reader since then */
+	bool blocked;        /* the kernel takes no more for now */
+	bool ended;          /* the other side's end has been read */
 	unsigned interest;
 	struct buf out;
 	struct post flush;
 	struct timer timer; /* of the slow reader, then of lingering */
 	msec_t write_timeout_ms;
-	int unacknowledged; /* by the slow reader's kernel, when the timer was set */
+	int unacknowledged; /* by the slow reader's kernel, when it was seen to take something last */
 	size_t discarded;
 	size_t *waiting; /* where the queued bytes of all conns of the owner's owner are counted */
 	const struct conn_events *events;
@@ -54,6 +55,7 @@ bool conn_open(struct conn *c, struct loop *l, int fd, const struct conn_events 
         msec_t write_timeout_ms, size_t *waiting);
 
 const char *conn_state_name(enum conn_state state);
+bool conn_life_is_complete(void); /* for the test of the table: no cell was forgotten */
 
 /* What to hear of: WATCH_READ, WATCH_HANGUP or WATCH_RESET. (WATCH_WRITE is the conn's own affair.) */
 void conn_watch(struct conn *c, unsigned events);

@@ -201,6 +201,11 @@ static void settle(struct http_conn *c)
 	count_buffers(c);
 	if (c->stage == STAGE_OVER || list_is_linked(&c->again.node))
 		return;
+	if (c->stage == STAGE_BODY && !http_server_has_room(c->server, 0)) {
+		http_request_refuse(
+		        c, 503, "too much is waiting here"); /* what a head announces is not set aside for it */
+		return;
+	}
 	if (c->stage == STAGE_BUSY && c->exchange.forever && (c->conn.ended || c->hung_up)) {
 		http_conn_close(c);
 		return;
@@ -267,13 +272,15 @@ static void conn_hung_up(void *arg)
 	settle(c);
 }
 
-/* Pipelined requests may have waited for that. */
+/* Pipelined requests may have waited for that, or the client's end behind them. */
 static void conn_sent(void *arg)
 {
 	struct http_conn *c = arg;
 
 	if (c->stage == STAGE_HEAD && buf_size(&c->in) > 0)
 		pump(c, SPAN(""));
+	else
+		settle(c);
 }
 
 static void conn_lost(void *arg)

@@ -108,6 +108,11 @@ static inline mono_t http_conn_in(const struct http_conn *c, msec_t ms)
 	return mono_add(loop_now(c->conn.loop), ms);
 }
 
+static inline bool http_server_has_room(const struct http_server *s, size_t more)
+{
+	return s->buffered + s->queued + more <= s->conf.max_buffered_bytes;
+}
+
 /* http_conn.c */
 void http_conn_accept(struct http_server *s, int fd, const struct address *peer, bool refuse);
 void http_conn_set_deadline(struct http_conn *c, mono_t at);
@@ -123,7 +128,7 @@ void http_request_refuse(struct http_conn *c, int status, const char *sentence);
 bool http_request_is_last(const struct http_conn *c); /* no whole request stands behind the one being answered */
 
 /* http_answer.c */
-void http_answer_refusal(struct http_conn *c, int status, const char *sentence, bool close);
+void http_answer_refusal(struct http_conn *c, int status, const char *sentence, bool closing);
 void http_answer_continue(struct http_conn *c);
 struct span http_answer_overloaded(void); /* a whole answer, for connections that cannot be served at all */
 

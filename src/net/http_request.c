@@ -12,7 +12,7 @@ void http_request_refuse(struct http_conn *c, int status, const char *sentence)
 
 /* Heads */
 
-/* interface.md: a probe is known by its path or its sender. */
+/* A probe is known by its path, or by its sender: the kubelet and two clouds' load balancers. */
 static bool is_probe(const struct request_head *head)
 {
 #define TEXT(literal)                        \
@@ -64,14 +64,11 @@ static void meet_exchange(struct http_conn *c, const struct request_head *head)
 /* 0, or the status that refuses the request in s->head. */
 static int check_head(struct http_server *s, const char **sentence)
 {
-	struct http_server_stats now;
-
-	http_server_stats(s, &now);
 	*sentence = "the request's body is too large";
 	if (s->head.content_length > s->conf.max_body_bytes)
 		return 413;
 	*sentence = "too much is waiting here";
-	if (now.buffered_bytes + s->head.content_length > s->conf.max_buffered_bytes)
+	if (!http_server_has_room(s, (size_t)s->head.content_length))
 		return 503;
 	int status = s->handler.head != NULL ? s->handler.head(s->handler.arg, &s->head) : 0;
 	*sentence = status_phrase(status);

@@ -4,7 +4,8 @@
  *
  * One request at a time per connection: what is pipelined behind it waits in the buffer. The handler may answer at once
  * or later, whole (exchange_reply) or as a stream (exchange_stream, exchange_send, exchange_end). The exchange belongs
- * to the server; the handler may use it until it has ended it or heard `gone`, and not a moment longer.
+ * to the server; the handler may use it until it has ended it or heard `gone`, and not a moment longer. Who does not
+ * ask for `gone` must end it in any case; it may even outlive the server.
  *
  * Memory: an idle connection holds its struct and nothing else; buffers are given back when they are empty.
  */
@@ -26,8 +27,8 @@ struct http_server_conf {
 	msec_t body_timeout_ms;    /* 408 */
 	msec_t idle_timeout_ms;    /* between requests */
 	msec_t write_timeout_ms;   /* without a byte taken by a slow reader */
-	size_t max_connections;    /* shared by all listeners; beyond: 503 + Retry-After, close */
-	size_t max_buffered_bytes; /* of all connections together, in and out: 503 for new requests */
+	size_t max_connections;    /* of this server; beyond: 503 + Retry-After, close */
+	size_t max_buffered_bytes; /* of all its connections together, in and out: 503 for requests beyond */
 };
 
 struct http_request {
@@ -81,10 +82,14 @@ size_t exchange_waiting(const struct http_exchange *ex);
 /* While on, answers that are the last with nothing complete buffered behind them carry Connection: close. */
 void http_server_announce_close(struct http_server *s, bool on);
 
-/* The end, in order: closes idle connections, lets busy ones finish until the deadline with a lingering close, drains
- * accept() to EAGAIN, closes the listening socket; then calls `done` (posted). */
+/*
+ * The end, in order: closes idle connections, lets busy ones finish with a lingering close, and serves new ones
+ * meanwhile (one request each); when the old ones have ended, or a second before the deadline, drains accept() to
+ * EAGAIN, closes the listening socket, and serves what that brought; then calls `done`, not from inside this call. At
+ * the deadline what is left is cut.
+ */
 void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void *arg), void *arg);
-void http_server_free(struct http_server **s); /* closes what is left at once */
+void http_server_free(struct http_server **s); /* closes what is left at once; not from inside a handler's call */
 
 struct http_server_stats {
 	size_t connections;          /* open now */

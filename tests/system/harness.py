@@ -191,14 +191,11 @@ class Sluice:
 
     # where it is
 
-    def wait_listening(self, count=1, timeout=10.0):
-        """Learns the addresses from the log: `listening` with `address`, and `front` telling http from admin."""
-        self.log.wait("listening", timeout, count)
-        for event in self.log.find("listening"):
-            if event.get("front", "http") == "admin" or (self.address and event["address"] != self.address):
-                self.admin = event["address"]
-            else:
-                self.address = event["address"]
+    def wait_listening(self, admin=False, timeout=10.0):
+        """Learns from the log where it listens."""
+        self.address = self.log.wait("listening", timeout)["address"]
+        if admin:
+            self.admin = self.log.wait("admin_listening", timeout)["address"]
         return self
 
     def wait_ready(self, timeout=10.0):
@@ -344,15 +341,15 @@ class Launcher:
         assert not any(mark in err for mark in SANITIZER_MARKS), err
         return done.returncode, out, err
 
-    def http(self, config, *args, ready=True, admin="off", env=None, listening=None, **options):
+    def http(self, config, *args, ready=True, at="127.0.0.1:0", admin="off", env=None, **options):
         """`sluice serve --http` on a port that it picks; waits for /readyz unless `ready` is false."""
         s = self.run(
-            *("serve", "--http", "127.0.0.1:0", "--admin", admin, "--config", self.write(config)),
+            *("serve", "--http", at, "--admin", admin, "--config", self.write(config)),
             *("--log-format", "json", *args),
             env=env,
             **options,
         )
-        s.wait_listening((1 if admin == "off" else 2) if listening is None else listening)
+        s.wait_listening(admin != "off")
         return s.wait_ready() if ready else s
 
     def stdio(self, config, *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options):

@@ -54,7 +54,7 @@ class Connection:
 
     def __init__(self, address, timeout=TIMEOUT, receive_buffer=None):
         host, port = split_address(address)
-        self.host = f"{host}:{port}"
+        self.host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.timeout = timeout
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)

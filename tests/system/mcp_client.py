@@ -277,6 +277,13 @@ class McpStdio:
         assert line.endswith(b"\n"), f"cut line {line!r}"
         return json.loads(line)
 
+    def recv_answer(self, timeout=None):
+        """The next answer (or array of a batch), passing over notifications."""
+        while True:
+            m = self.recv(timeout)
+            if isinstance(m, list) or "method" not in m:
+                return m
+
     def wait_eof(self, timeout=None):
         deadline = time.monotonic() + (timeout or self.timeout)
         with self.condition:

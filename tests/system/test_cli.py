@@ -98,7 +98,7 @@ def test_a_misspelt_command_gets_a_suggestion(sluice):
 def test_a_foreign_address_needs_insecure(sluice, config):
     code, out, err = sluice.output("serve", "--http", "0.0.0.0:0", "--config", config)
     assert code in (64, 69, 78) and "--insecure" in err
-    s = sluice.http(servers(ex=example()), "--http", "0.0.0.0:0", "--insecure", ready=False)
+    s = sluice.http(servers(ex=example()), "--insecure", at="0.0.0.0:0", ready=False)
     s.address = "127.0.0.1:" + s.address.rpartition(":")[2]
     s.wait_ready()
 
@@ -118,7 +118,7 @@ def test_an_admin_port_that_was_asked_for_and_is_taken_is_69(sluice):
 
 
 def test_ipv6_loopback_will_do(sluice):
-    s = sluice.http(servers(ex=example()), "--http", "[::1]:0")
+    s = sluice.http(servers(ex=example()), at="[::1]:0")
     with s.client() as c:
         assert c.text("ex__echo", {"text": "six"}) == "six"
 
@@ -135,7 +135,7 @@ def test_logs_are_text_or_json_and_level_can_be_chosen(sluice):
     assert s.wait() == 0
     assert s.log.strange and not s.log.events
     q = sluice.run("serve", "--config", sluice.write(servers(ex=example())), "--log-level", "error", stdin=subprocess.DEVNULL, json_log=False)
-    assert q.wait() == 0 and not q.log.lines
+    assert q.wait() == 0 and all("shutdown_complete" in line for line in q.log.lines), "the last line is always written"
 
 
 def test_every_json_line_has_a_time_a_level_an_event_and_a_sentence(sluice):

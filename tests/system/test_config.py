@@ -120,7 +120,7 @@ FINE = {
     "no servers at all": {"mcpServers": {}},
     "type stdio": one(type="stdio"),
     "keys of known clients": one(alwaysAllow=["x"], autoApprove=[], timeout=60),
-    "snake case": one(idle_timeout="5m", request_timeout="10s"),
+    "snake case": one(idle_timeout="5m"),
     "durations of every kind": {
         "mcpServers": {
             n: example(requestTimeout=d) for n, d in (("a", "250ms"), ("b", "5s"), ("c", "2m"), ("d", "1h"), ("e", 30), ("f", "30"))

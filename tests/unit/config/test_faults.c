@@ -48,7 +48,6 @@ static const struct row { const char *json, *message; } errors[] = {
 
 	/* its keys */
 	{ SERVER(",\"comand\":\"npx\""),                "mcpServers.a.comand: unknown key, did you mean \"command\"?" },
-	{ SERVER(",\"startup_timeout\":\"5s\""),        "unknown key, did you mean \"startupTimeout\"?" },
 	{ SERVER(",\"args\":\"-y\""),                   "mcpServers.a.args: must be an array" },
 	{ SERVER(",\"args\":[\"-y\",7]"),               "mcpServers.a.args[1]: must be a string" },
 	{ SERVER(",\"args\":[\"x\",\"${NONE}\"]"),      "mcpServers.a.args[1]: the environment variable NONE is not set" },

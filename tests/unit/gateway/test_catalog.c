@@ -438,8 +438,9 @@ static void test_long_names_and_collisions_are_told(void **state)
 	set(c, A, LIST_RESOURCES, "[{\"uri\":\"u:" SIXTY SIXTY "\"}]");
 	set(c, B, LIST_RESOURCES, "[{\"uri\":\"u:" SIXTY SIXTY "\"}]");
 	catalog_warnings(c, on_warning, &told);
-	assert_span(buf_span(&told.text), "a__" SIXTY "12: longer than 64 characters: some clients refuse it\n"
-	                                  "u:" SIXTY SIXTY ": left out: a server before it has the same name\n");
+	assert_span(buf_span(&told.text),
+	        "a__" SIXTY "12: longer than 64 characters: some clients refuse it\n"
+	        "u:" SIXTY SIXTY ": left out: its name collides with one of a server before it\n");
 	told.n = 0;
 	set(plain, A, LIST_TOOLS, "[{\"name\":\"" SIXTY "12345\"},{\"name\":\"x\"}]");
 	set(plain, B, LIST_TOOLS, "[{\"name\":\"x\"}]");

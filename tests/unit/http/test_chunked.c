@@ -70,6 +70,43 @@ static void test_what_is_malformed_is_refused(void **state)
 	}
 }
 
+/* Every state, brought about by what stands before, with a byte of every class. */
+static void test_every_byte_in_every_state(void **state)
+{
+	static const char bytes[] = "aG:; \r\n\"\x01";
+	static const struct {
+		const char *before, *verdicts; /* of each byte: . goes on, x is refused, D is the end */
+	} rows[] = {
+		{ "", ".xxxxxxxx" },
+		{ "1", ".xx.x.xxx" },
+		{ "1;", "......x.x" },
+		{ "1\r", "xxxxxx.xx" },
+		{ "1\r\n", "........." },
+		{ "1\r\nx", "xxxxx.xxx" },
+		{ "1\r\nx\r", "xxxxxx.xx" },
+		{ "0\r\n", "..xxx.xxx" },
+		{ "0\r\nX", "...xxxxxx" },
+		{ "0\r\nX:", "......x.x" },
+		{ "0\r\nX:\r", "xxxxxx.xx" },
+		{ "0\r\n\r", "xxxxxxDxx" },
+		{ "0\r\n\r\n", "DDDDDDDDD" },
+		{ "x", "xxxxxxxxx" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t j = 0; j < sizeof(bytes) - 1; j++) {
+			struct chunked c = { 0 };
+			struct span in = span_of(rows[i].before), byte = { bytes + j, 1 }, data;
+			while (chunked_next(&c, &in, &data) == CHUNKED_DATA)
+				;
+			enum chunked_verdict verdict = chunked_next(&c, &byte, &data);
+			char shown = verdict == CHUNKED_BAD ? 'x' : verdict == CHUNKED_DONE ? 'D' : '.';
+			if (shown != rows[i].verdicts[j])
+				fail_msg("\"%s\" and byte %zu: %c", rows[i].before, j, shown);
+		}
+}
+
 static void test_a_body_that_has_not_ended_wants_more(void **state)
 {
 	static const struct span rows[] = {
@@ -156,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_body_comes_out_the_same_however_it_is_cut),
 		cmocka_unit_test(test_what_is_malformed_is_refused),
+		cmocka_unit_test(test_every_byte_in_every_state),
 		cmocka_unit_test(test_a_body_that_has_not_ended_wants_more),
 		cmocka_unit_test(test_extensions_and_trailers_are_bounded),
 		cmocka_unit_test(test_the_end_stays_the_end),

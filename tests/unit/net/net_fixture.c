@@ -20,13 +20,13 @@ static void on_gone(void *arg)
 {
 	struct fixture *f = arg;
 
-	f->gone++;
+	f->live.gone++;
 }
 
 static void hold(struct fixture *f, struct http_exchange *ex, bool listen)
 {
-	assert_true(f->held_count < HELD_MAX);
-	f->held[f->held_count++] = ex;
+	assert_true(f->live.held_count < HELD_MAX);
+	f->held[f->live.held_count++] = ex;
 	if (listen)
 		exchange_on_gone(ex, on_gone, f);
 }
@@ -54,7 +54,7 @@ static void on_request(void *arg, struct http_exchange *ex, const struct http_re
 	struct fixture *f = arg;
 	struct span path = req->head->path;
 
-	f->requests++;
+	f->live.requests++;
 	if (span_starts(path, SPAN("/big/")))
 		big(ex, span_skip(path, 5));
 	else if (span_eq(path, SPAN("/hold")))
@@ -74,9 +74,7 @@ static void on_request(void *arg, struct http_exchange *ex, const struct http_re
 
 static int on_head(void *arg, const struct request_head *head)
 {
-	struct fixture *f = arg;
-
-	f->heads++;
+	(void)arg;
 	return span_eq(head->path, SPAN("/unwanted")) ? 404 : 0;
 }
 
@@ -126,6 +124,7 @@ void fixture_call(struct fixture *f, void (*call)(struct fixture *f))
 
 void fixture_look(struct fixture *f)
 {
+	f->seen = f->live;
 	if (f->server != NULL)
 		http_server_stats(f->server, &f->stats);
 }

@@ -15,6 +15,10 @@
 
 #define HELD_MAX 8
 
+struct fixture_counts {
+	unsigned held_count, requests, gone, closed;
+};
+
 struct fixture {
 	struct http_server_conf conf;
 	struct loop *loop;
@@ -25,9 +29,11 @@ struct fixture {
 	struct watch *command_watch;
 	/* The loop's thread only: */
 	struct http_exchange *held[HELD_MAX];
-	unsigned held_count, heads, requests, gone, closed;
-	int clients[4];                 /* for tests that connect from there */
-	struct http_server_stats stats; /* of the last fixture_call */
+	struct fixture_counts live;
+	int clients[4]; /* for tests that connect from there */
+	/* The test's, as of the last fixture_look: */
+	struct fixture_counts seen;
+	struct http_server_stats stats;
 };
 
 /* Deadlines in tenths of a second; change f->conf before fixture_start. */
@@ -35,11 +41,11 @@ void fixture_init(struct fixture *f);
 void fixture_start(struct fixture *f);
 void fixture_stop(struct fixture *f);
 
-/* Runs `call(f)` in the loop's thread and waits for it; then f's counters may be read. */
+/* Runs `call(f)` in the loop's thread and waits for it. An assertion that fails there ends the program. */
 void fixture_call(struct fixture *f, void (*call)(struct fixture *f));
-void fixture_look(struct fixture *f);
+void fixture_look(struct fixture *f); /* such a call: takes the counts */
 
-/* Waits until `*counter` is `wanted`, for two seconds at most, and fails otherwise. */
+/* Waits until `*counter`, one of f->seen, is `wanted`, for two seconds at most, and fails otherwise. */
 void fixture_await(struct fixture *f, const unsigned *counter, unsigned wanted);
 void fixture_await_connections(struct fixture *f, size_t wanted);
 

@@ -312,9 +312,10 @@ static void test_a_hangup_behind_unread_bytes_is_heard(void **state)
 	assert_int_equal(s->readable, 0);
 }
 
-static void test_states_have_names(void **state)
+static void test_the_table_is_complete_and_its_states_have_names(void **state)
 {
 	(void)state;
+	assert_true(conn_life_is_complete());
 	assert_string_equal(conn_state_name(CONN_OPEN), "OPEN");
 	assert_string_equal(conn_state_name(CONN_CLOSED), "CLOSED");
 }
@@ -333,7 +334,7 @@ int main(void)
 		TEST(test_a_side_that_has_closed_already_is_not_waited_for),
 		TEST(test_bytes_are_read),
 		TEST(test_a_hangup_behind_unread_bytes_is_heard),
-		cmocka_unit_test(test_states_have_names),
+		cmocka_unit_test(test_the_table_is_complete_and_its_states_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

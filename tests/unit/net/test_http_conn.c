@@ -12,7 +12,6 @@ static int set_up(void **state)
 
 	fixture_init(&f);
 	f.conf.write_timeout_ms = 200;
-	f.conf.idle_timeout_ms = 100;
 	fixture_start(&f);
 	*state = &f;
 	return 0;
@@ -45,9 +44,9 @@ static void test_a_reset_while_the_answer_is_pending_is_noticed(void **state)
 	int fd = client_open(f);
 
 	client_send(fd, GET("/hold"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	close_with_reset(fd);
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 	fixture_await_connections(f, 0);
 }
 
@@ -58,13 +57,13 @@ static void test_a_half_closed_client_gets_its_answer(void **state)
 
 	client_send(fd, GET("/hold"));
 	shutdown(fd, SHUT_WR);
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	usleep(20000);
 	fixture_call(f, reply_to_held);
 	assert_true(client_expect(fd, 200, "late"));
 	client_expect_end(fd);
-	assert_int_equal(f->gone, 0);
 	fixture_await_connections(f, 0);
+	assert_int_equal(f->seen.gone, 0);
 }
 
 static void test_a_reset_after_a_half_close_is_noticed(void **state)
@@ -74,10 +73,10 @@ static void test_a_reset_after_a_half_close_is_noticed(void **state)
 
 	client_send(fd, GET("/hold"));
 	shutdown(fd, SHUT_WR);
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	usleep(20000);
 	close_with_reset(fd);
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 }
 
 static void test_all_that_was_sent_before_a_half_close_is_answered(void **state)
@@ -89,7 +88,7 @@ static void test_all_that_was_sent_before_a_half_close_is_answered(void **state)
 
 	client_send(fd, GET("/hold") GET("/2") GET("/3"));
 	shutdown(fd, SHUT_WR);
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	usleep(20000);
 	fixture_call(f, reply_to_held);
 	for (int i = 0; i < 3; i++) {
@@ -108,9 +107,9 @@ static void test_a_half_close_ends_a_stream_that_has_no_end(void **state)
 	int fd = client_open(f);
 
 	client_send(fd, GET("/forever"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	close(fd);
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 	fixture_await_connections(f, 0);
 }
 
@@ -121,7 +120,7 @@ static void test_a_half_close_that_came_first_ends_it_too(void **state)
 
 	client_send(fd, GET("/forever"));
 	shutdown(fd, SHUT_WR);
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 	close(fd);
 }
 
@@ -134,14 +133,14 @@ static void test_a_client_that_floods_while_it_waits_is_not_read(void **state)
 
 	memset(flood, 'G', sizeof(flood));
 	client_send(fd, GET("/hold"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	for (ssize_t n; (n = send(fd, flood, sizeof(flood), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0; usleep(1000))
 		sent += (size_t)n;
 	fixture_call(f, fixture_look);
 	assert_in_range(f->stats.buffered_bytes, 1, 70000);
 	assert_true(sent > 70000);
 	close_with_reset(fd); /* noticed although nothing is read */
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 }
 
 static void test_a_flood_that_ends_does_not_keep_a_stream(void **state)
@@ -153,11 +152,12 @@ static void test_a_flood_that_ends_does_not_keep_a_stream(void **state)
 	memset(flood, 'G', sizeof(flood));
 	client_send(fd, GET("/forever"));
 	client_send_span(fd, (struct span){ flood, sizeof(flood) });
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	usleep(20000);
-	assert_int_equal(f->gone, 0);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.gone, 0);
 	shutdown(fd, SHUT_WR);
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 	close(fd);
 }
 
@@ -169,7 +169,7 @@ static void test_requests_beyond_what_is_read_ahead_are_answered(void **state)
 	int fd = client_open(f);
 
 	client_send(fd, GET("/hold"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	for (int i = 0; i < 2000; i++)
 		buf_add(&text, SPAN(GET("/x")));
 	client_send_span(fd, buf_span(&text));
@@ -186,6 +186,27 @@ static void test_requests_beyond_what_is_read_ahead_are_answered(void **state)
 	buf_free(&in);
 }
 
+static void test_a_half_close_behind_large_answers_ends_when_they_are_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct buf in = { 0 };
+	struct answer a;
+	int fd = client_open(f);
+	mono_t begin = clock_mono();
+
+	client_send(fd, GET("/big/8000000") GET("/big/8000000"));
+	shutdown(fd, SHUT_WR);
+	usleep(20000);
+	for (int i = 0; i < 2; i++) {
+		client_read(fd, &in, &a);
+		assert_int_equal(buf_size(&a.body), 8000000);
+		answer_clear(&a);
+	}
+	client_expect_end(fd);
+	assert_true(mono_diff(clock_mono(), begin) < 4000); /* not by the idle timeout */
+	buf_free(&in);
+}
+
 static void stream_much(struct fixture *f)
 {
 	static char bytes[8 << 20];
@@ -195,7 +216,7 @@ static void stream_much(struct fixture *f)
 
 static void look_at_waiting(struct fixture *f)
 {
-	f->heads = exchange_waiting(f->held[0]) > 1 << 20;
+	assert_true(exchange_waiting(f->held[0]) > 1 << 20);
 }
 
 static void test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout(void **state)
@@ -206,17 +227,29 @@ static void test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout(voi
 	ssize_t n;
 
 	client_send(fd, GET("/stream"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	fixture_call(f, stream_much);
 	fixture_call(f, look_at_waiting);
-	assert_int_equal(f->heads, 1);
-	assert_int_equal(f->gone, 0);
-	fixture_await(f, &f->gone, 1);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.gone, 0);
+	fixture_await(f, &f->seen.gone, 1);
 	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
 		;
 	assert_int_equal(n, 0); /* cut off, but not reset */
 	close(fd);
 	fixture_await_connections(f, 0);
+}
+
+static int set_up_impatient(void **state)
+{
+	static struct fixture f;
+
+	fixture_init(&f);
+	f.conf.write_timeout_ms = 200;
+	f.conf.idle_timeout_ms = 100;
+	fixture_start(&f);
+	*state = &f;
+	return 0;
 }
 
 static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
@@ -228,7 +261,7 @@ static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	client_send(fd, GET("/big/8000000") GET("/echo"));
-	for (int i = 0; i < 12; i++) { /* twice the write timeout, six times the idle timeout */
+	for (int i = 0; i < 12; i++) { /* twice the write timeout */
 		usleep(50000);
 		total += (size_t)recv(fd, bytes, sizeof(bytes), 0);
 	}
@@ -237,7 +270,8 @@ static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
 		assert_true(n > 0);
 		total += (size_t)n;
 	}
-	assert_int_equal(f->gone, 0);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.gone, 0);
 	close(fd);
 }
 
@@ -247,7 +281,7 @@ static void test_an_exchange_nobody_watches_can_be_answered_after_the_client_lef
 	int fd = client_open(f);
 
 	client_send(fd, GET("/silent"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	close_with_reset(fd);
 	fixture_await_connections(f, 0);
 	fixture_call(f, reply_to_held);
@@ -270,21 +304,47 @@ static void test_or_streamed_to(void **state)
 	int fd = client_open(f);
 
 	client_send(fd, GET("/silent"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	close_with_reset(fd);
 	fixture_await_connections(f, 0);
 	fixture_call(f, stream_to_held);
 }
 
+static void stream_much_to_held(struct fixture *f)
+{
+	exchange_stream(f->held[0], 200, NULL, 0);
+	stream_much(f);
+}
+
+static void end_held(struct fixture *f)
+{
+	assert_int_equal(exchange_waiting(f->held[0]), 0);
+	exchange_end(f->held[0]);
+}
+
+static void test_or_ended_while_its_connection_lingers(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f);
+
+	client_send(fd, GET("/silent"));
+	fixture_await(f, &f->seen.held_count, 1);
+	fixture_call(f, stream_much_to_held);
+	usleep(300000); /* the write timeout and a bit */
+	fixture_call(f, end_held);
+	close(fd);
+	fixture_await_connections(f, 0);
+}
+
 static void count_gone(void *arg)
 {
-	((struct fixture *)arg)->gone++;
+	((struct fixture *)arg)->live.gone++;
 }
 
 static void listen_late(struct fixture *f)
 {
 	exchange_on_gone(f->held[0], count_gone, f);
-	f->heads = f->gone;
+	assert_int_equal(f->live.gone, 0); /* not from inside the call */
 }
 
 static void test_who_asks_late_hears_later_in_the_turn(void **state)
@@ -293,12 +353,11 @@ static void test_who_asks_late_hears_later_in_the_turn(void **state)
 	int fd = client_open(f);
 
 	client_send(fd, GET("/silent"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	close_with_reset(fd);
 	fixture_await_connections(f, 0);
 	fixture_call(f, listen_late);
-	assert_int_equal(f->heads, 0); /* not from inside the call */
-	fixture_await(f, &f->gone, 1);
+	fixture_await(f, &f->seen.gone, 1);
 }
 
 static void free_server(struct fixture *f)
@@ -312,11 +371,12 @@ static void test_an_exchange_outlives_its_server(void **state)
 	int silent = client_open(f), hold = client_open(f);
 
 	client_send(silent, GET("/silent"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	client_send(hold, GET("/hold"));
-	fixture_await(f, &f->held_count, 2);
+	fixture_await(f, &f->seen.held_count, 2);
 	fixture_call(f, free_server);
-	assert_int_equal(f->gone, 1);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.gone, 1);
 	fixture_call(f, reply_to_held);
 	close(silent);
 	close(hold);
@@ -335,10 +395,13 @@ int main(void)
 		TEST(test_a_client_that_floods_while_it_waits_is_not_read),
 		TEST(test_a_flood_that_ends_does_not_keep_a_stream),
 		TEST(test_requests_beyond_what_is_read_ahead_are_answered),
+		TEST(test_a_half_close_behind_large_answers_ends_when_they_are_taken),
 		TEST(test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout),
-		TEST(test_a_reader_that_is_merely_slow_is_waited_for),
+		cmocka_unit_test_setup_teardown(
+		        test_a_reader_that_is_merely_slow_is_waited_for, set_up_impatient, tear_down),
 		TEST(test_an_exchange_nobody_watches_can_be_answered_after_the_client_left),
 		TEST(test_or_streamed_to),
+		TEST(test_or_ended_while_its_connection_lingers),
 		TEST(test_who_asks_late_hears_later_in_the_turn),
 		TEST(test_an_exchange_outlives_its_server),
 	};

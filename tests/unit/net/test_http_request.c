@@ -112,7 +112,7 @@ static void test_what_is_refused_hears_why_and_the_connection_ends_in_order(void
 		client_expect_end(fd);
 	}
 	fixture_await_connections(f, 0);
-	assert_int_equal(f->requests, 0);
+	assert_int_equal(f->seen.requests, 0);
 }
 
 static void test_a_head_that_is_too_large_is_refused(void **state)
@@ -216,11 +216,11 @@ static void test_the_deadline_of_a_body_does_not_bind_its_answer(void **state)
 	client_send(other, POST("/echo", "Content-Length: 3\r\n"));
 	client_expect(other, 408, NULL);
 	close(other);
-	fixture_await(f, &f->held_count, 1);
-	assert_int_equal(f->gone, 0);
+	fixture_await(f, &f->seen.held_count, 1);
+	assert_int_equal(f->seen.gone, 0);
 	usleep(350000); /* beyond the idle timeout too */
-	fixture_look(f);
-	assert_int_equal(f->gone, 0);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.gone, 0);
 	close(fd);
 }
 
@@ -242,6 +242,26 @@ static void test_too_much_waiting_means_503(void **state)
 	client_send(fd, POST("/echo", "Content-Length: 99999\r\n"));
 	assert_true(client_expect(fd, 503, NULL));
 	client_expect_end(fd);
+}
+
+static void test_bodies_that_are_too_much_together_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	static char bytes[30000];
+	int first = client_open(f), second = client_open(f);
+
+	client_send(first, POST("/echo", "Content-Length: 40000\r\n"));
+	client_send(second, POST("/echo", "Transfer-Encoding: chunked\r\n") "9c40\r\n");
+	client_send_span(first, (struct span){ bytes, sizeof(bytes) });
+	usleep(20000);
+	client_send_span(second, (struct span){ bytes, sizeof(bytes) });
+	assert_true(client_expect(second, 503, NULL));
+	client_expect_end(second);
+	client_send_span(first, (struct span){ bytes, 10000 });
+	client_expect(first, 200, NULL);
+	close(first);
+	fixture_await_connections(f, 0);
+	assert_int_equal(f->stats.buffered_bytes, 0);
 }
 
 static int set_up_little_memory(void **state)
@@ -273,6 +293,8 @@ int main(void)
 		TEST(test_the_deadline_of_a_body_does_not_bind_its_answer),
 		TEST(test_an_idle_connection_is_closed_without_a_word),
 		cmocka_unit_test_setup_teardown(test_too_much_waiting_means_503, set_up_little_memory, tear_down),
+		cmocka_unit_test_setup_teardown(
+		        test_bodies_that_are_too_much_together_are_refused, set_up_little_memory, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,8 @@ static void test_a_connection_too_many_hears_503(void **state)
 		assert_true(client_expect(more[i], 503, "too many connections are open\r\n"));
 		close(more[i]);
 	}
-	assert_int_equal(f->requests, 0);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.requests, 0);
 	close(fds[0]);
 	fixture_await_connections(f, 3);
 	fds[0] = client_open(f);
@@ -118,13 +119,13 @@ static void test_the_close_is_announced_with_the_last_answer(void **state)
 
 static void on_done(void *arg)
 {
-	((struct fixture *)arg)->closed++;
+	((struct fixture *)arg)->live.closed++;
 }
 
 static void close_within_a_second(struct fixture *f)
 {
 	http_server_close(f->server, mono_add(loop_now(f->loop), 1000), on_done, f);
-	assert_int_equal(f->closed, 0);
+	assert_int_equal(f->live.closed, 0);
 }
 
 static void close_within_a_tenth(struct fixture *f)
@@ -147,7 +148,7 @@ static void test_a_server_without_clients_closes_at_once(void **state)
 	struct fixture *f = *state;
 
 	fixture_call(f, close_within_a_second);
-	fixture_await(f, &f->closed, 1);
+	fixture_await(f, &f->seen.closed, 1);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in to = {
 		.sin_family = AF_INET, .sin_port = htons(f->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
@@ -165,9 +166,9 @@ static void test_closing_ends_the_idle_and_waits_for_the_busy(void **state)
 	client_send(idle, GET("/echo"));
 	client_expect(idle, 200, NULL);
 	client_send(busy, GET("/hold"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	client_send(stream, GET("/stream"));
-	fixture_await(f, &f->held_count, 2);
+	fixture_await(f, &f->seen.held_count, 2);
 	fixture_call(f, close_within_a_second);
 	client_expect_end(idle);
 	during = client_open(f); /* still accepted, and served */
@@ -177,11 +178,12 @@ static void test_closing_ends_the_idle_and_waits_for_the_busy(void **state)
 	fixture_call(f, reply_to_held);
 	assert_true(client_expect(busy, 200, "late"));
 	client_expect_end(busy);
-	assert_int_equal(f->closed, 0);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.closed, 0);
 	fixture_call(f, end_held_stream);
 	assert_false(client_expect(stream, 200, "")); /* its head was out before */
 	client_expect_end(stream);
-	fixture_await(f, &f->closed, 1);
+	fixture_await(f, &f->seen.closed, 1);
 }
 
 /* The loop does not turn meanwhile: the request is still unread when closing begins. */
@@ -201,7 +203,7 @@ static void test_a_request_that_waits_unread_is_answered_before_the_end(void **s
 	fixture_call(f, send_and_close);
 	client_expect(fd, 200, "GET /echo ");
 	client_expect_end(fd);
-	fixture_await(f, &f->closed, 1);
+	fixture_await(f, &f->seen.closed, 1);
 }
 
 /* The loop does not turn while they connect: they wait in the backlog when closing begins. */
@@ -224,7 +226,7 @@ static void test_the_backlog_is_served(void **state)
 		assert_true(client_expect(f->clients[i], 200, "GET /echo "));
 		client_expect_end(f->clients[i]);
 	}
-	fixture_await(f, &f->closed, 1);
+	fixture_await(f, &f->seen.closed, 1);
 }
 
 static void test_the_deadline_cuts_what_is_left(void **state)
@@ -235,11 +237,11 @@ static void test_the_deadline_cuts_what_is_left(void **state)
 	char byte;
 
 	client_send(busy, GET("/hold"));
-	fixture_await(f, &f->held_count, 1);
+	fixture_await(f, &f->seen.held_count, 1);
 	fixture_call(f, close_within_a_tenth);
-	fixture_await(f, &f->closed, 1);
+	fixture_await(f, &f->seen.closed, 1);
 	assert_in_range(mono_diff(clock_mono(), begin), 90, 600);
-	assert_int_equal(f->gone, 1);
+	assert_int_equal(f->seen.gone, 1);
 	assert_true(recv(busy, &byte, 1, 0) <= 0);
 	close(busy);
 }
@@ -252,7 +254,7 @@ static void test_a_connection_that_says_nothing_does_not_hold_up_the_end(void **
 
 	fixture_await_connections(f, 1);
 	fixture_call(f, close_within_a_second);
-	fixture_await(f, &f->closed, 1);
+	fixture_await(f, &f->seen.closed, 1);
 	assert_in_range(mono_diff(clock_mono(), begin), 200, 600);
 	client_expect_end(fd);
 }

@@ -200,6 +200,40 @@ static void test_without_descriptors_clients_hear_so_and_it_goes_on(void **state
 	close_scene(&s);
 }
 
+/* Opened when no descriptor is left for a reserve; connections then wait until there is one again. */
+static void test_without_even_a_reserve_clients_wait(void **state)
+{
+	const struct logger silent = { 0 };
+	struct scene s = { 0 };
+	struct rlimit old, low;
+	struct err e;
+	int taken[64];
+
+	(void)state;
+	s.loop = loop_new(&e);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = (rlim_t)client + 32;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	int n = take_all_descriptors(taken, 64);
+	close(taken[--n]); /* for the listening socket */
+	s.listener = listener_open(s.loop, SPAN("127.0.0.1:0"), &events, &s, &silent, &e);
+	assert_non_null(s.listener);
+	struct address to = *listener_address(s.listener);
+	assert_int_equal(connect(client, (struct sockaddr *)(void *)&to.any, to.size), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	run_for(&s, 20);
+	assert_int_equal(s.accepted + s.starved, 0);
+	while (n > 0)
+		close(taken[--n]);
+	run_for(&s, 150);
+	assert_int_equal(s.accepted, 1);
+	setrlimit(RLIMIT_NOFILE, &old);
+	close(client);
+	close_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_a_port_that_is_taken_is_an_error_with_a_sentence),
 		cmocka_unit_test(test_draining_takes_all_that_is_queued),
 		cmocka_unit_test(test_without_descriptors_clients_hear_so_and_it_goes_on),
+		cmocka_unit_test(test_without_even_a_reserve_clients_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
