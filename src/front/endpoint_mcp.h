@@ -2,9 +2,6 @@
  * The MCP endpoint over Streamable HTTP (MCP 2025-03-26 to 2025-11-25): one path, POST for messages, GET for a stream
  * of news, DELETE to end a session. It turns requests into calls and answers into JSON or SSE; what a call means is the
  * gateway's business.
- *
- * A reply's head waits for its first message: if that is the answer, it is plain JSON; anything else, or 15 s of
- * silence, makes it a stream.
  */
 #ifndef SLUICE_FRONT_ENDPOINT_MCP_H
 #define SLUICE_FRONT_ENDPOINT_MCP_H
@@ -12,15 +9,11 @@
 #include "gateway/gateway.h"
 #include "net/http_server.h"
 
-#define SSE_COMMENT_MS 15000             /* a comment at least so often, so that no proxy thinks the stream dead */
-#define WAITING_MAX ((size_t)256 * 1024) /* beyond that, messages for a slow reader that are no answers are dropped */
-
 struct endpoint_mcp {
 	struct gateway *gw;
 	struct sched *sched;
 	unsigned max_depth;
 	bool session_required;
-	uint64_t dropped; /* messages for slow readers */
 };
 
 /* `scope` as in gateway.h. Answers the exchange, now or later. */

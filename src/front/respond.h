@@ -7,6 +7,7 @@
 
 #include "net/http_server.h"
 
+#define TYPE_JSON "application/json"
 #define RESPOND_HEADERS_MAX 10
 
 /* A growing list of headers, none beyond the bound. Values are borrowed until the answer is written. */

@@ -24,7 +24,6 @@ struct stdio_front {
 	struct buf waiting;     /* to be written */
 	bool skipping;          /* the rest of a line that is too long */
 	bool ended;             /* stdin is at its end, or stdout is broken */
-	uint64_t dropped;
 	struct post flush;
 	struct timer deadline;
 	void (*eof)(void *arg);
@@ -121,7 +120,7 @@ static void on_message(void *arg, const struct pieces *json)
 	struct stdio_front *f = arg;
 
 	if (buf_size(&f->waiting) > WAITING_MAX)
-		f->dropped++;
+		gateway_count_dropped(f->gw);
 	else
 		write_line(f, json);
 }

@@ -1,14 +1,11 @@
 #include "gateway/gateway.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
-#include "json/write.h"
 
-#define INSTRUCTIONS_MAX 65536
 #define REQUIRED_LOSS_MS 30000
 
 struct gateway *gateway_new(
@@ -98,147 +95,10 @@ bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
 	return false;
 }
 
-/* What a server offers; one that has not said so yet may offer everything. */
-static void merge_hello(struct backend_hello *all, const struct slot *slot)
-{
-	all->tools |= !slot->greeted || slot->hello.tools;
-	all->resources |= !slot->greeted || slot->hello.resources;
-	all->prompts |= !slot->greeted || slot->hello.prompts;
-	all->completions |= !slot->greeted || slot->hello.completions;
-	all->logging |= !slot->greeted || slot->hello.logging;
-}
-
-static void put_capability(struct json_writer *w, const char *name, bool offered, bool has_list)
-{
-	if (!offered)
-		return;
-	json_key(w, name);
-	json_open(w, '{');
-	if (has_list)
-		json_member_bool(w, "listChanged", true);
-	json_close(w, '}');
-}
-
-static void put_capabilities(struct gateway *gw, int scope, struct json_writer *w)
-{
-	struct backend_hello all = { 0 };
-
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		if (scope == SCOPE_ALL || (size_t)scope == i)
-			merge_hello(&all, &gw->slots[i]);
-	json_key(w, "capabilities");
-	json_open(w, '{');
-	put_capability(w, "tools", all.tools, true);
-	put_capability(w, "resources", all.resources, true);
-	put_capability(w, "prompts", all.prompts, true);
-	put_capability(w, "completions", all.completions, false);
-	put_capability(w, "logging", all.logging, false);
-	json_close(w, '}');
-}
-
-/* Each server's own instructions under its name, or the one server's as they are. */
-static void put_instructions(struct gateway *gw, int scope, struct json_writer *w)
-{
-	struct buf text = { 0 };
-
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		struct slot *slot = &gw->slots[i];
-		bool shown = scope == SCOPE_ALL || (size_t)scope == i;
-		if (!shown || !slot->greeted || json_type_of(slot->hello.instructions) != JSON_STRING)
-			continue;
-		if (buf_size(&text) + slot->hello.instructions.n > INSTRUCTIONS_MAX)
-			break;
-		if (scope == SCOPE_ALL && gw->conf.prefixed)
-			buf_printf(&text, "%s# %s\n\n", buf_size(&text) > 0 ? "\n\n" : "", slot->conf->name);
-		char *room = buf_reserve(&text, slot->hello.instructions.n);
-		struct span decoded = json_decode(slot->hello.instructions, room);
-		memmove(room, decoded.p, decoded.n);
-		buf_added(&text, decoded.n);
-	}
-	if (buf_size(&text) > 0)
-		json_member_text(w, "instructions", buf_span(&text));
-	buf_free(&text);
-}
-
-/* What the client said of itself, as far as we use it. False: the message is not a valid initialize. */
-static bool read_client(const struct message *m, struct session_info *info)
-{
-	char date[32];
-
-	if (json_type_of(m->protocol_version) != JSON_STRING)
-		return false;
-	struct span wanted = m->protocol_version.n <= sizeof(date) ? json_decode(m->protocol_version, date) : SPAN("");
-	*info = (struct session_info){ .revision = revision_negotiate(wanted) };
-	if (json_type_of(m->capabilities) == JSON_OBJECT) {
-		struct span elicitation = json_member(m->capabilities, "elicitation");
-		info->capabilities |= span_is_set(json_member(m->capabilities, "sampling")) ? CLIENT_SAMPLING : 0;
-		info->capabilities |= span_is_set(json_member(m->capabilities, "roots")) ? CLIENT_ROOTS : 0;
-		info->capabilities |= span_is_set(elicitation) ? CLIENT_ELICITATION : 0;
-		if (json_type_of(elicitation) == JSON_OBJECT && span_is_set(json_member(elicitation, "url")))
-			info->capabilities |= CLIENT_ELICITATION_URL;
-	}
-	if (json_type_of(m->client_info) == JSON_OBJECT) {
-		session_set_text(info->client_name, json_member(m->client_info, "name"));
-		session_set_text(info->client_version, json_member(m->client_info, "version"));
-	}
-	return true;
-}
-
-static void put_initialize_result(
-        struct gateway *gw, int scope, enum revision revision, struct span id, struct buf *out)
-{
-	struct json_writer w = json_writer(out);
-
-	json_open(&w, '{');
-	json_member_text(&w, "jsonrpc", SPAN("2.0"));
-	json_member_raw(&w, "id", id);
-	json_key(&w, "result");
-	json_open(&w, '{');
-	json_member_text(&w, "protocolVersion", revision_name(revision));
-	put_capabilities(gw, scope, &w);
-	json_key(&w, "serverInfo");
-	json_open(&w, '{');
-	json_member_text(&w, "name", SPAN("sluice"));
-	json_member_text(&w, "version", span_of(gw->conf.version));
-	json_close(&w, '}');
-	put_instructions(gw, scope, &w);
-	json_close(&w, '}');
-	json_close(&w, '}');
-}
-
-/* Not accepted: nothing was begun for it. */
-static void refuse(struct gateway *gw, struct span id, enum end_reason why, struct buf *out)
+void gateway_refuse(struct gateway *gw, struct span id, enum end_reason why, struct buf *out)
 {
 	gw->counts.refused++;
 	rpc_put_end(out, id, &(struct rpc_end){ .why = why, .outcome = OUTCOME_NOT_SENT });
-}
-
-struct session *gateway_initialize(
-        struct gateway *gw, int scope, const struct message *m, bool local, struct buf *out, enum end_reason *why)
-{
-	struct session_info info;
-	struct session *s = NULL;
-
-	*why = gw->refusing ? END_DRAINING : read_client(m, &info) ? END_RESULT : END_REFUSED;
-	if (*why == END_RESULT)
-		s = local ? session_create_local(gw->sessions, &info)
-		          : session_create(gw->sessions, &info, clock_wall_ms());
-	if (*why == END_RESULT && s == NULL)
-		*why = END_OVERLOADED;
-	if (*why == END_DRAINING || *why == END_OVERLOADED) {
-		refuse(gw, m->id, *why, out);
-		return NULL;
-	}
-	gw->counts.accepted++;
-	gw->counts.ended[*why]++;
-	if (s == NULL) {
-		rpc_put_error(out, m->id, RPC_INVALID_PARAMS, SPAN("params.protocolVersion must be a string"));
-		return NULL;
-	}
-	put_initialize_result(gw, scope, info.revision, m->id, out);
-	log_debug(&gw->log, "session_opened", "a client opened a session", F_STR("client", info.client_name),
-	        F_STR("client_version", info.client_version), F_SPAN("revision", revision_name(info.revision)));
-	return s;
 }
 
 struct session *gateway_session(struct gateway *gw, struct span token)
@@ -399,6 +259,11 @@ void gateway_stop_unready(struct gateway *gw)
 const struct ledger_counts *gateway_counts(const struct gateway *gw)
 {
 	return &gw->counts;
+}
+
+void gateway_count_dropped(struct gateway *gw)
+{
+	gw->counts.dropped_messages++;
 }
 
 struct catalog *gateway_catalog(struct gateway *gw)

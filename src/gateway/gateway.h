@@ -146,6 +146,7 @@ struct ledger_counts {
 	uint64_t dropped_messages;  /* log and progress messages that nobody could be given */
 };
 const struct ledger_counts *gateway_counts(const struct gateway *gw);
+void gateway_count_dropped(struct gateway *gw); /* a front dropped a message for a slow reader */
 
 struct catalog *gateway_catalog(struct gateway *gw);
 struct backend *gateway_backend(const struct gateway *gw, size_t i);

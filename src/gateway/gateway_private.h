@@ -1,6 +1,6 @@
 /*
- * What the sources of the gateway share: gateway.c (construction, the entrance), call.c (the ledger), routing.c (which
- * server serves a request), news.c (what comes up from the servers), sessions and lists.
+ * What the sources of the gateway share: gateway.c (construction, the entrance), initialize.c, call.c (the ledger),
+ * routing.c (which server serves a request), lists.c, and news.c (what comes up from the servers).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -81,6 +81,10 @@ struct call {
 	struct span id, token, cursor; /* the client's, raw JSON, in `bytes` */
 	char bytes[];
 };
+
+/* gateway.c */
+void gateway_refuse(
+        struct gateway *gw, struct span id, enum end_reason why, struct buf *out); /* nothing was begun for it */
 
 /* call.c */
 struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,

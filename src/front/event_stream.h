@@ -1,0 +1,22 @@
+/*
+ * An answer as a stream of server-sent events, one JSON-RPC message each: what a POST's reply may become, and what a
+ * GET is. Thin functions over the exchange, so that both look the same on the wire.
+ */
+#ifndef SLUICE_FRONT_EVENT_STREAM_H
+#define SLUICE_FRONT_EVENT_STREAM_H
+
+#include "mcp/rewrite.h"
+#include "net/http_server.h"
+
+#define TYPE_EVENT_STREAM "text/event-stream"
+#define EVENT_COMMENT_MS 15000 /* a comment at least so often, so that no proxy thinks the stream dead */
+
+/* `origin`: of the request, for CORS; may be not set. */
+void event_stream_open(struct http_exchange *ex, struct span origin);
+void event_stream_send(struct http_exchange *ex, const struct pieces *json);
+void event_stream_comment(struct http_exchange *ex);
+
+/* So much waits for a slow reader that messages which are no answers are dropped (interface.md, 3: 256 KiB). */
+bool event_stream_is_slow(const struct http_exchange *ex);
+
+#endif
