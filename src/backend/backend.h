@@ -130,6 +130,8 @@ struct backend_ops {
 	 * the process does; queued ones at once, not sent. May be called again with something faster.
 	 */
 	void (*stop)(struct backend *b, enum backend_stop how);
+	/* From now on a stop by the ladder takes at most these times: its share of the gateway's budget. */
+	void (*limit_stop)(struct backend *b, msec_t eof_ms, msec_t term_ms);
 	void (*stats)(const struct backend *b, struct backend_stats *stats);
 	/* In state STOPPED only. */
 	void (*free)(struct backend *b);

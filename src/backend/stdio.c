@@ -114,6 +114,18 @@ static void stop(struct backend *b, enum backend_stop how)
 	stdio_step(stdio_of(b), events[how]);
 }
 
+/* Kept for a process that is started later: the stop may come while the server is on its way up. */
+static void limit_stop(struct backend *b, msec_t eof_ms, msec_t term_ms)
+{
+	struct stdio *s = stdio_of(b);
+	struct child_conf *conf = &s->child_conf;
+
+	conf->stop_eof_ms = eof_ms < conf->stop_eof_ms ? eof_ms : conf->stop_eof_ms;
+	conf->stop_term_ms = term_ms < conf->stop_term_ms ? term_ms : conf->stop_term_ms;
+	if (s->child != NULL)
+		child_limit_stop(s->child, eof_ms, term_ms);
+}
+
 static void stats(const struct backend *b, struct backend_stats *stats)
 {
 	const struct stdio *s = (const struct stdio *)(const void *)b;
@@ -151,6 +163,7 @@ static const struct backend_ops ops = {
 	.cancel = cancel,
 	.tell = tell,
 	.stop = stop,
+	.limit_stop = limit_stop,
 	.stats = stats,
 	.free = free_backend,
 };

@@ -242,6 +242,12 @@ void gateway_cut_orphans(struct gateway *gw)
 	}
 }
 
+void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms)
+{
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		gw->slots[i].backend->ops->limit_stop(gw->slots[i].backend, eof_ms, term_ms);
+}
+
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 {
 	for (size_t i = 0; i < gw->conf.server_count; i++)

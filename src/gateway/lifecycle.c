@@ -128,6 +128,7 @@ static void do_set_budget(struct lifecycle *l)
 {
 	l->budget = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, l->sched->now);
 	l->at_signal = *gateway_counts(l->gw);
+	gateway_limit_stop(l->gw, l->budget.stop_eof_ms, l->budget.stop_term_ms);
 	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
 	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
 	log_info(&l->log, "shutdown_started", "stopping within the budget", F_STR("reason", l->reason),

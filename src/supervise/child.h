@@ -72,6 +72,9 @@ struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, c
  */
 enum child_stop { CHILD_STOP_LADDER, CHILD_STOP_FAST, CHILD_STOP_KILL };
 void child_stop(struct child *c, enum child_stop how);
+/* Steps of the ladder that have not begun yet take at most these times. */
+void child_limit_stop(struct child *c, msec_t eof_ms, msec_t term_ms);
+
 void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg));
 
 /* The owner has read the child's stdout to its end (it may come before or after the exit). */

@@ -270,6 +270,11 @@ static void draw_lifecycle(struct scenario *sc)
 	};
 }
 
+static msec_t stop_ms(const struct backend_conf *server)
+{
+	return server->stop_eof_ms + server->stop_term_ms;
+}
+
 static void make_gateway(struct scenario *sc)
 {
 	static const struct session_conf sessions = { .idle_timeout_ms = 3600000, .max = 100, .required = true };
@@ -294,8 +299,12 @@ static void make_gateway(struct scenario *sc)
 		        stdio_backend_new(world_loop(sc->world), world_supervisor(sc->world), &sc->servers[i],
 		                &gateway_backend_events, gateway_backend_arg(sc->gw, i), &silent,
 		                world_random(sc->world)));
-	sc->lifecycle = lifecycle_new(&sc->lifecycle_conf, sc->servers[0].stop_eof_ms, sc->servers[0].stop_term_ms,
-	        sc->gw, sched, &ops, sc, &silent);
+	const struct backend_conf *slowest = &sc->servers[0];
+	for (size_t i = 1; i < sc->server_count; i++)
+		if (stop_ms(&sc->servers[i]) > stop_ms(slowest))
+			slowest = &sc->servers[i];
+	sc->lifecycle = lifecycle_new(
+	        &sc->lifecycle_conf, slowest->stop_eof_ms, slowest->stop_term_ms, sc->gw, sched, &ops, sc, &silent);
 }
 
 static void plan(struct scenario *sc)

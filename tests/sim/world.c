@@ -53,6 +53,7 @@ struct child {
 	struct timer timer;
 	struct post exit_post, gone_post;
 	struct child_exit how;
+	msec_t eof_ms, term_ms;
 	struct server *server; /* what runs in it */
 	struct fake_pipe in, out, err;
 	int pid;
@@ -289,9 +290,9 @@ static void perform(struct child *c, unsigned actions)
 		die(c, true, 9);
 	}
 	if (actions & LADDER_DO_ARM_EOF)
-		arm(c, c->conf->stop_eof_ms);
+		arm(c, c->eof_ms);
 	if (actions & LADDER_DO_ARM_TERM)
-		arm(c, c->conf->stop_term_ms);
+		arm(c, c->term_ms);
 	if (actions & LADDER_DO_ARM_FAST)
 		arm(c, 500);
 	if (actions & LADDER_DO_ARM_KILL)
@@ -324,6 +325,8 @@ struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, c
 	}
 	struct child *c = NEW(struct child);
 	*c = (struct child){ .world = w, .conf = conf, .events = events, .arg = arg, .alive = true };
+	c->eof_ms = conf->stop_eof_ms;
+	c->term_ms = conf->stop_term_ms;
 	c->pid = 1000 + (int)++w->spawned;
 	c->server = server_new(w, c);
 	list_append(&w->children, &c->node);
@@ -345,6 +348,12 @@ void child_stop(struct child *c, enum child_stop how)
 
 	c->how.asked = true;
 	child_event(c, events[how]);
+}
+
+void child_limit_stop(struct child *c, msec_t eof_ms, msec_t term_ms)
+{
+	c->eof_ms = eof_ms < c->eof_ms ? eof_ms : c->eof_ms;
+	c->term_ms = term_ms < c->term_ms ? term_ms : c->term_ms;
 }
 
 void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg))
