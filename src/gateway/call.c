@@ -236,9 +236,15 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	step_with(c, CALL_EV_BACKEND_END, m);
 }
 
+/* Legacy revisions: leaving is not cancelling. But when we drain, nobody could fetch the answer any more. */
 void gateway_client_gone(struct call *c)
 {
+	bool runs_on = c->state == CALL_AT_BACKEND;
+	bool draining = c->gw->refusing;
+
 	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_KNOWN);
+	if (runs_on && draining)
+		call_end_with(c, CALL_EV_CUT, END_CLIENT_GONE, OUTCOME_NOT_SENT);
 }
 
 const char *call_method(const struct call *c)
