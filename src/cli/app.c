@@ -73,18 +73,23 @@ static void watch_log(struct app *app)
 	watch_set(app->log_watch, WATCH_READ);
 }
 
+static void set_log(struct app *app)
+{
+	struct err e;
+
+	log_set_format(app->log, app->config->log_format);
+	bool known = log_set_levels(app->log, span_of(app->config->log_level), &e);
+	assert(known); /* checked with the configuration */
+}
+
 static bool load(struct app *app, const struct config_sources *from)
 {
 	struct config_messages messages = { 0 };
-	struct err e;
 
 	app->log = log_open(STDERR_FILENO, early_format(from));
 	app->config = config_load(from, &messages);
-	if (app->config != NULL) {
-		log_set_format(app->log, app->config->log_format);
-		bool known = log_set_levels(app->log, span_of(app->config->log_level), &e);
-		assert(known); /* checked with the configuration */
-	}
+	if (app->config != NULL)
+		set_log(app);
 	struct logger lg = app_logger(app, "config");
 	log_messages(&lg, &messages);
 	config_messages_free(&messages);
@@ -144,13 +149,11 @@ static void on_signal(void *arg, int signo, int pid)
 
 	if (signo == SIGCHLD) {
 		supervisor_sigchld(app->supervisor);
-	} else if (signo == SIGHUP) {
-		log_warn(&lg, "reload_ignored", "the configuration is not reloaded while running: restart to apply it");
-	} else {
-		log_info(&lg, "signal", "a signal came", F_STR("name", strsignal(signo)), F_INT("signo", signo),
-		        F_INT("from_pid", pid));
-		app->signal(app->signal_arg, signo, pid);
+		return;
 	}
+	log_info(&lg, "signal", "a signal came", F_STR("name", strsignal(signo)), F_INT("signo", signo),
+	        F_INT("from_pid", pid));
+	app->signal(app->signal_arg, signo, pid);
 }
 
 /* As many descriptors as we may have; children get what we were given. */
@@ -183,17 +186,29 @@ static bool make_parts(struct app *app, struct err *e)
 	return true;
 }
 
-int app_open(
-        struct app *app, const struct config_sources *from, void (*signal)(void *arg, int signo, int pid), void *arg)
+static int start(struct app *app)
 {
 	struct err e;
 
-	*app = (struct app){ .signal = signal, .signal_arg = arg };
-	if (!load(app, from))
-		return CLI_CONFIG;
 	if (make_parts(app, &e))
 		return CLI_OK;
 	struct logger lg = app_logger(app, "main");
 	log_error(&lg, "start_failed", "cannot start", F_ERR(&e));
 	return CLI_INTERNAL;
+}
+
+int app_open(
+        struct app *app, const struct config_sources *from, void (*signal)(void *arg, int signo, int pid), void *arg)
+{
+	*app = (struct app){ .signal = signal, .signal_arg = arg };
+	return load(app, from) ? start(app) : CLI_CONFIG;
+}
+
+int app_open_loaded(struct app *app, struct config **config, void (*signal)(void *arg, int signo, int pid), void *arg)
+{
+	*app = (struct app){ .config = *config, .signal = signal, .signal_arg = arg };
+	*config = NULL;
+	app->log = log_open(STDERR_FILENO, app->config->log_format);
+	set_log(app);
+	return start(app);
 }

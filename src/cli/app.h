@@ -18,16 +18,19 @@ struct app {
 	struct supervisor *supervisor;
 	struct key_ring *keys;
 	struct gateway *gateway;
-	void (*signal)(void *arg, int signo, int pid); /* all but SIGCHLD and SIGHUP */
+	void (*signal)(void *arg, int signo, int pid); /* all but SIGCHLD */
 	void *signal_arg;
 };
 
 /*
  * Loads the configuration and makes everything but the backends' processes; faults are logged. `signal` hears SIGTERM,
- * SIGINT and SIGQUIT. Returns 0 or the exit code.
+ * SIGINT, SIGQUIT and SIGHUP. Returns 0 or the exit code.
  */
 int app_open(
         struct app *app, const struct config_sources *from, void (*signal)(void *arg, int signo, int pid), void *arg);
+
+/* The same with a configuration that the caller has loaded, which is taken over. */
+int app_open_loaded(struct app *app, struct config **config, void (*signal)(void *arg, int signo, int pid), void *arg);
 
 /* A logger of that module. */
 struct logger app_logger(const struct app *app, const char *module);

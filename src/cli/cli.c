@@ -21,10 +21,14 @@ static const struct command {
 	unsigned takes; /* of enum cli_option_group */
 	int least, most; /* operands */
 } commands[] = {
-	{ "serve",   "",          "run the gateway, over stdio or, with --http, over HTTP", cli_serve,  CLI_TAKES_CONFIG | CLI_TAKES_GRACE | CLI_TAKES_LOG | CLI_TAKES_HTTP | CLI_TAKES_ADMIN, 0, 0 },
-	{ "check",   "",          "check the configuration and print the shutdown plan", cli_check,     CLI_TAKES_CONFIG | CLI_TAKES_GRACE, 0, 0 },
-	{ "version", "",          "print the version",                                   print_version, 0, 0, 0 },
-	{ "help",    "[COMMAND]", "print this, or what a command takes",                 print_help,    0, 0, 1 },
+	{ "serve",       "",            "run the gateway, over stdio or, with --http, over HTTP", cli_serve,       CLI_TAKES_CONFIG | CLI_TAKES_GRACE | CLI_TAKES_LOG | CLI_TAKES_HTTP | CLI_TAKES_ADMIN, 0, 0 },
+	{ "check",       "",            "check the configuration and print the shutdown plan",    cli_check,       CLI_TAKES_CONFIG | CLI_TAKES_GRACE, 0, 0 },
+	{ "list",        "[SERVER]",    "list what the servers offer, or what one of them does",  cli_list,        CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 0, 1 },
+	{ "call",        "NAME [JSON]", "call a tool, with arguments from JSON or from stdin",    cli_call,        CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 1, 2 },
+	{ "status",      "",            "tell how the gateway at an admin port is",               cli_status,      CLI_TAKES_ADMIN | CLI_TAKES_JSON, 0, 0 },
+	{ "healthcheck", "[URL]",       "exit with 0 when the URL answers well: for containers",  cli_healthcheck, 0, 0, 1 },
+	{ "version",     "",            "print the version",                                      print_version,   0, 0, 0 },
+	{ "help",        "[COMMAND]",   "print this, or what a command takes",                    print_help,      0, 0, 1 },
 };
 /* clang-format on */
 

@@ -9,6 +9,8 @@
 #include "cli/options.h"
 #include "config/config.h"
 
+#define CLI_ADMIN_ADDRESS "127.0.0.1:9902" /* of the admin port, when nothing else is said */
+
 /* interface.md, section 1; the numbers from 64 on are those of sysexits.h */
 enum cli_exit {
 	CLI_OK = 0,
@@ -35,6 +37,10 @@ int cli_run(int argc, char **argv, const char *const *environment, FILE *out, FI
 /* The commands, one file each. */
 int cli_serve(const struct cli *c);
 int cli_check(const struct cli *c);
+int cli_list(const struct cli *c);
+int cli_call(const struct cli *c);
+int cli_status(const struct cli *c);
+int cli_healthcheck(const struct cli *c);
 
 /* For commands: where the configuration comes from, and what its reading had to say, a line for each message. */
 struct config_sources cli_config_sources(const struct cli *c);

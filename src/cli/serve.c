@@ -12,7 +12,6 @@
 #include "json/write.h"
 
 #define DEFAULT_HTTP "127.0.0.1:8080"
-#define DEFAULT_ADMIN "127.0.0.1:9902"
 #define DEFAULT_TERMINATION_LOG "/dev/termination-log"
 #define SWEEP_MS 500
 
@@ -95,6 +94,11 @@ static void on_signal(void *arg, int signo, int pid)
 	struct serve *s = arg;
 
 	(void)pid;
+	if (signo == SIGHUP) {
+		log_warn(&s->log, "reload_ignored",
+		        "the configuration is not reloaded while running: restart to apply it");
+		return;
+	}
 	lifecycle_stop(s->lifecycle, signo == SIGTERM ? STOP_TERM : signo == SIGINT ? STOP_INT : STOP_QUIT);
 }
 
@@ -140,7 +144,7 @@ static bool admin_is_wanted(const struct serve *s)
 /* The default admin port may be taken by another gateway on this machine; one that was asked for must work. */
 static bool listen_admin(struct serve *s, struct err *e)
 {
-	struct span address = address_or(s->options->admin, DEFAULT_ADMIN);
+	struct span address = address_or(s->options->admin, CLI_ADMIN_ADDRESS);
 
 	if (!admin_is_wanted(s))
 		return true;
