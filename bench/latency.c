@@ -105,7 +105,9 @@ static int by_value(const void *a, const void *b)
 
 static double percentile(const int64_t *sorted, size_t count, size_t percent)
 {
-	return (double)sorted[count * percent / 100] / 1000;
+	size_t at = count * percent / 100;
+
+	return (double)sorted[at] / 1000;
 }
 
 static void measure(struct peer *p, struct span request, size_t count)
