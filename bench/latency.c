@@ -23,8 +23,6 @@
 #define FILE_MAX 1000000
 #define COUNT_MAX 10000000
 
-extern char **environ;
-
 struct peer {
 	int in, out;
 	struct buf answer;
@@ -105,6 +103,13 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static double percentile(const int64_t *sorted, size_t count, size_t percent)
+{
+	size_t at = count * percent / 100;
+
+	return (double)sorted[at] / 1000;
+}
+
 static void measure(struct peer *p, struct span request, size_t count)
 {
 	int64_t *took = mem_alloc(count * sizeof(*took));
@@ -120,8 +125,8 @@ static void measure(struct peer *p, struct span request, size_t count)
 		buf_reset(&p->answer);
 	}
 	qsort(took, count, sizeof(*took), by_value);
-	printf("%.1f %.1f %.1f\n", (double)took[count / 2] / 1e3, (double)took[count * 9 / 10] / 1e3,
-	        (double)took[count * 99 / 100] / 1e3);
+	printf("%.1f %.1f %.1f\n", percentile(took, count, 50), percentile(took, count, 90),
+	        percentile(took, count, 99));
 	free(took);
 }
 

@@ -112,7 +112,7 @@ void complete(struct server *s, const struct message *m)
 		answer_error(s, m->id, RPC_INVALID_PARAMS, SPAN("argument.value is missing"));
 		return;
 	}
-	char *room = malloc(value.n);
+	char *room = malloc(value.n + 1);
 	struct span typed = json_decode(value, room);
 	answer_begin(s, m->id);
 	struct json_writer w = json_writer(&s->out);

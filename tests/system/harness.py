@@ -243,6 +243,11 @@ class Sluice:
         self.log.thread.join(2 * PATIENCE)
         return code
 
+    def timed_wait(self, timeout=10.0):
+        """Waits for the end: (exit code, seconds)."""
+        start = time.monotonic()
+        return self.wait(timeout), time.monotonic() - start
+
     def terminate(self, number=SIGTERM, timeout=10.0):
         self.signal(number)
         return self.wait(timeout)

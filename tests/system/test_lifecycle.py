@@ -1,30 +1,27 @@
 """Starting and stopping: issue 2, item 9, and sections 2 to 5 of the contract. Durations are scaled to tenths of a
 second; bounds leave room for a loaded machine, orders are exact."""
 
+import base64
+import contextlib
 import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import PATIENCE, command_of, descendants_of, example, fake, is_alive, kill_and_wait, servers, wait_until
+from harness import BINARY, PATIENCE, clean_env, example, fake, is_alive, kill_and_wait, known_children, servers, wait_until
 from http_client import Closed, Connection
-from mcp_client import McpHttp, call, dumps, initialize_params, notification, request, text_of, unwrap
+from mcp_client import McpHttp, McpStdio, call, dumps, initialize_params, notification, request, text_of, unwrap
 
 LAME = {"min": "400ms", "quiet": "100ms", "max": "1500ms"}
 LAST_LINE = (
     "reason elapsed_ms budget_ms completed aborted refused late_connections backends_stopped backends_killed "
     "orphans_reaped forced exit_code"
 ).split()
-
-
-def timed_wait(s, timeout=10.0):
-    start = time.monotonic()
-    code = s.wait(timeout)
-    return code, time.monotonic() - start
 
 
 def quick(**more):
@@ -40,7 +37,7 @@ def test_a_signal_ends_an_idle_gateway_with_0(sluice, number):
     with s.client() as c:
         pids = [int(c.text("ex__pid")), int(c.text("f__pid"))]
         s.signal(number)
-        code, seconds = timed_wait(s)
+        code, seconds = s.timed_wait()
     assert code == 0 and seconds < 1.5 * PATIENCE
     assert not any(map(is_alive, pids))
     last = s.last_line()
@@ -52,7 +49,7 @@ def test_a_signal_ends_an_idle_gateway_with_0(sluice, number):
 def test_sigint_skips_the_lame_duck(sluice):
     s = sluice.http(servers(ex=example(), lifecycle={}))
     s.signal(signal.SIGINT)
-    code, seconds = timed_wait(s)
+    code, seconds = s.timed_wait()
     assert code == 0 and seconds < 2 * PATIENCE
 
 
@@ -81,7 +78,7 @@ def test_phases_are_logged_in_their_order(sluice):
 def test_the_lame_duck_lasts_its_least_time_when_all_is_quiet(sluice):
     s = sluice.http(servers(ex=example(), lifecycle={"lameDuck": LAME}))
     s.signal(signal.SIGTERM)
-    code, seconds = timed_wait(s)
+    code, seconds = s.timed_wait()
     assert code == 0 and 0.35 < seconds < 1.4 * PATIENCE
 
 
@@ -243,7 +240,7 @@ def test_what_finishes_an_old_call_is_taken(draining):
     with draining.fork() as c:
         assert c.post(notification("notifications/cancelled", {"requestId": "old"})).status == 202
     assert draining.pending.join()["error"]["data"]["reason"] == "cancelled"
-    assert timed_wait(draining.gateway)[1] < 0.9 * PATIENCE, "the last call ended, so did the draining"
+    assert draining.gateway.timed_wait()[1] < 0.9 * PATIENCE, "the last call ended, so did the draining"
 
 
 def test_probes_answer_and_livez_stays_200(draining):
@@ -344,7 +341,7 @@ def test_the_ladder_is_scaled_to_a_short_grace_period(sluice):
     config = servers(f=fake(ignore_eof=True, ignore_term=True, more={"stop": {"eof": "10s", "term": "10s"}}), lifecycle=quick(gracePeriod="2s"))
     s = sluice.http(config)
     s.signal(signal.SIGTERM)
-    code, seconds = timed_wait(s)
+    code, seconds = s.timed_wait()
     assert code == 0 and seconds < 2 * PATIENCE
 
 
@@ -420,37 +417,6 @@ def test_other_signals_do_not_end_it(sluice, number):
         assert c.text("ex__echo", {"text": "alive"}) == "alive"
 
 
-def blocks_sigterm(pid):
-    try:
-        for line in open(f"/proc/{pid}/status"):
-            if line.startswith("SigBlk:"):
-                return int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1
-    except OSError:
-        return False
-
-
-@pytest.mark.parametrize("after_ms", [0, 1, 3, 10, 30, 80, 150])
-def test_sigterm_at_any_moment_of_the_start_ends_it_with_0(sluice, after_ms):
-    s = sluice.run(
-        *("serve", "--http", "127.0.0.1:0", "--admin", "off", "--log-format", "json", "--config"),
-        sluice.write(servers(ex=example(), f=fake(start_delay=0.05), slow=fake(dumb=True), lifecycle={})),
-    )
-    wait_until(lambda: blocks_sigterm(s.pid), what="main")
-    time.sleep(after_ms / 1000)
-    s.signal(signal.SIGTERM)
-    code, seconds = timed_wait(s)
-    assert code == 0 and seconds < 2 * PATIENCE, "no lame-duck while starting"
-
-
-def test_sigterm_while_a_server_starts_stops_it_fast(sluice, tmp_path):
-    record = tmp_path / "record"
-    s = sluice.http(servers(f=fake(dumb=True, record=str(record), more={"startup": "required"}), lifecycle={}), ready=False)
-    wait_until(lambda: record.exists() and "initialize" in record.read_text(), what="the start")
-    s.signal(signal.SIGTERM)
-    code, seconds = timed_wait(s)
-    assert code == 0 and seconds < 1.5 * PATIENCE
-
-
 def test_a_stopped_process_that_goes_on_late_still_ends(sluice):
     s = sluice.http(servers(ex=example()))
     s.signal(signal.SIGSTOP)
@@ -460,104 +426,7 @@ def test_a_stopped_process_that_goes_on_late_still_ends(sluice):
     assert s.wait() == 0
 
 
-# nobody is left behind
-
-
-@pytest.mark.parametrize("same_group", [True, False])
-def test_grandchildren_that_ignore_sigterm_are_swept(sluice, same_group):
-    s = sluice.http(servers(f=fake(), lifecycle=quick()))
-    with s.client() as c:
-        c.call("f__script", {"steps": [{"fork": 5, "same_group": same_group}, {"answer": "ok"}]})
-        family = wait_until(lambda: (d := descendants_of(s.pid)) and len(d) >= 6 and d, what="the family")
-    assert s.terminate() == 0
-    assert [command_of(pid) for pid in family if is_alive(pid)] == []
-    assert s.last_line()["orphans_reaped"] >= (0 if same_group else 5)
-
-
-@pytest.mark.parametrize("same_group", [True, False])
-def test_the_family_of_a_server_that_crashed_is_swept_while_serving(sluice, same_group):
-    s = sluice.http(servers(f=fake(), lifecycle=quick()))
-    with s.client() as c:
-        c.call("f__script", {"steps": [{"fork": 3, "same_group": same_group}, {"answer": "ok"}]})
-        family = wait_until(lambda: (d := descendants_of(s.pid)) and len(d) >= 4 and d, what="the family")
-        kill_and_wait(int(c.text("f__pid")))
-        wait_until(lambda: not any(map(is_alive, family)), 8, "the end of the whole family")
-        assert c.text("f__echo", {"text": "a new one"}) == "a new one"
-
-
-def test_no_zombies_gather_while_serving(sluice):
-    s = sluice.http(servers(f=fake()))
-    with s.client() as c:
-        for _ in range(5):
-            kill_and_wait(int(c.text("f__pid")))
-            c.text("f__echo", {"text": "x"})
-
-        def zombies():
-            return [p for p in descendants_of(s.pid) if not is_alive(p)]
-
-        wait_until(lambda: not zombies(), 5, "no zombies")
-
-
-def test_idle_stops_leave_nothing_either(sluice):
-    s = sluice.http(servers(f=fake(ignore_eof=True, more={"idleTimeout": "200ms", "stop": STOP})))
-    with s.client() as c:
-        pid = int(c.text("f__pid"))
-        wait_until(lambda: not is_alive(pid), 4, "the idle server's end")
-
-
-# probes and the start
-
-
-def test_a_required_server_holds_readiness_and_is_named(sluice):
-    s = sluice.http(servers(must=example("--slow-start", 900, startup="required"), ex=example()), ready=False)
-    r = s.get("/readyz")
-    assert r.status == 503 and b"must" in r.body
-    r = s.get("/startupz")
-    assert r.status == 503 and b"must" in r.body and b'"ex"' not in r.body
-    assert s.get("/livez").status == 200 and s.get("/health").json()["status"] == "starting"
-    s.wait_ready()
-    assert s.get("/startupz").status == 200
-
-
-def test_an_eager_server_holds_it_only_until_it_was_tried(sluice):
-    s = sluice.http(servers(may=fake(dumb=True, more={"startupTimeout": "500ms"}), ex=example()), ready=False)
-    start = time.monotonic()
-    s.wait_ready()
-    assert time.monotonic() - start < 3 * PATIENCE
-    assert s.health()["status"] == "degraded" and s.health()["backends_connected"] == 1
-
-
-def test_a_lazy_server_holds_nothing(sluice):
-    s = sluice.http(servers(lazy=fake(dumb=True, more={"startup": "lazy"})))
-    assert s.get("/startupz").status == 200
-
-
-def test_no_servers_at_all_is_ready_too(sluice):
-    s = sluice.http(servers())
-    with s.client() as c:
-        assert c.request("ping") == {}
-
-
-@pytest.mark.slow
-def test_an_eager_server_that_is_never_done_holds_it_5_seconds(sluice):
-    s = sluice.http(servers(may=fake(dumb=True)), ready=False)
-    start = time.monotonic()
-    s.wait_ready(8)
-    assert 4 < time.monotonic() - start < 7 * PATIENCE
-
-
-def test_a_start_deadline_ends_with_69(sluice):
-    s = sluice.http(servers(must=fake(dumb=True, more={"startup": "required"}), lifecycle=quick(startDeadline="500ms")), ready=False)
-    s.expected_codes = {69}
-    code, seconds = timed_wait(s)
-    assert code == 69 and seconds < 3 * PATIENCE
-
-
-def test_without_a_start_deadline_it_keeps_trying(sluice, tmp_path):
-    counter = tmp_path / "count"
-    s = sluice.http(servers(must=fake(fail_starts=3, counter=str(counter), more={"startup": "required"})), ready=False)
-    s.wait_ready(15)
-    assert len(counter.read_text()) == 4
+# peers that are slow, deaf or gone
 
 
 def test_the_main_port_answers_until_the_very_end(sluice):
@@ -594,66 +463,48 @@ def test_a_client_that_never_reads_does_not_hold_up_the_end(sluice):
         slow.close()
 
 
-def test_a_full_stderr_does_not_stop_it(sluice):
-    """Nobody reads the log: lines are dropped, calls are not, and the end is in time."""
-    import subprocess
-
-    import harness
-
-    config = sluice.write(servers(ex=example(), lifecycle=tight()))
-    read, write = os.pipe()
+@contextlib.contextmanager
+def logging_to(sluice, stderr, *args, **config):
+    """Sluice on pipes, with a stderr of the test's own, which is closed here: (process, client)."""
     p = subprocess.Popen(
-        [str(harness.BINARY), "serve", "--config", str(config), "--log-level", "trace", "--log-format", "json"],
+        [str(BINARY), "serve", "--config", str(sluice.write(servers(ex=example(), **config))), *args],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=write,
-        env=harness.clean_env(),
+        stderr=stderr,
+        env=clean_env(),
     )
-    harness.known_children.add(p.pid)
+    known_children.add(p.pid)
+    os.close(stderr)
     try:
-        os.close(write)
-        from mcp_client import McpStdio
+        yield p, McpStdio(p.stdout, p.stdin)
+    finally:
+        p.kill()
+        p.wait()
+        known_children.discard(p.pid)
 
-        c = McpStdio(p.stdout, p.stdin).initialize()
+
+def test_a_full_stderr_does_not_stop_it(sluice):
+    """Nobody reads the log: lines are dropped, calls are not, and the end is in time."""
+    read, write = os.pipe()
+    with logging_to(sluice, write, "--log-level", "trace", "--log-format", "json", lifecycle=tight()) as (p, c):
+        c.initialize()
         for n in range(2000):
             c.text("ex__echo", {"text": "x" * 50})
         p.stdin.close()
         assert p.wait(6 * PATIENCE) == 0
-    finally:
-        p.kill()
-        p.wait()
-        harness.known_children.discard(p.pid)
-        os.close(read)
+    os.close(read)
 
 
 def test_it_ends_when_its_stderr_is_gone(sluice):
-    import subprocess
-
-    import harness
-
     read, write = os.pipe()
-    p = subprocess.Popen(
-        [str(harness.BINARY), "serve", "--config", str(sluice.write(servers(ex=example())))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=write,
-        env=harness.clean_env(),
-    )
-    harness.known_children.add(p.pid)
-    try:
-        os.close(write), os.close(read)
+    os.close(read)
+    with logging_to(sluice, write) as (p, c):
         p.stdin.close()
         assert p.wait(6 * PATIENCE) == 0
-    finally:
-        p.kill()
-        p.wait()
-        harness.known_children.discard(p.pid)
 
 
 def test_clients_of_the_old_process_can_go_on_at_the_next(sluice):
     """A rolling update: the session goes over, no call is lost between the two."""
-    import base64
-
     keys = [{"id": "k", "secret": base64.b64encode(b"k" * 32).decode()}]
     config = servers(ex=example(), session={"keys": keys}, lifecycle={"lameDuck": {"min": "300ms", "quiet": "100ms", "max": "1s"}})
     old = sluice.http(config)
