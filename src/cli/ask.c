@@ -99,7 +99,8 @@ static struct session *open_session(struct oneshot *o)
 	        "\"capabilities\":{},\"clientInfo\":{\"name\":\"sluice-%s\",\"version\":\"%s\"}}}",
 	        SPAN_ARG(revision_name(REVISION_NEWEST_LEGACY)), o->command, SLUICE_VERSION);
 	struct message m = parse(&text);
-	struct session *session = gateway_initialize(o->app.gateway, SCOPE_ALL, &m, true, &answer);
+	enum end_reason why;
+	struct session *session = gateway_initialize(o->app.gateway, SCOPE_ALL, &m, true, &answer, &why);
 	assert(session != NULL);
 	buf_free(&text);
 	buf_free(&answer);

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "front/http_front.h"
 #include "front/stdio_front.h"
+#include "net/address.h"
 #include "json/write.h"
 
 #define DEFAULT_HTTP "127.0.0.1:8080"
@@ -116,22 +117,9 @@ static struct span address_or(const char *given, const char *otherwise)
 	return span_of(given != NULL && given[0] != '\0' ? given : otherwise);
 }
 
-/* Whoever listens beyond this machine must say that it is meant: there is no authentication. */
-static bool check_exposure(const struct serve *s, struct span address, struct err *e)
-{
-	if (s->options->insecure || guard_is_loopback(address))
-		return true;
-	return err_set(e,
-	        "%.*s can be reached from other machines, without TLS or authentication: "
-	        "say --insecure if that is meant",
-	        SPAN_ARG(address));
-}
-
 static bool listen_main(struct serve *s, struct err *e)
 {
-	struct span address = address_or(s->options->http, DEFAULT_HTTP);
-
-	return check_exposure(s, address, e) && http_front_listen(s->http, address, e);
+	return http_front_listen(s->http, address_or(s->options->http, DEFAULT_HTTP), e);
 }
 
 static bool admin_is_wanted(const struct serve *s)
@@ -144,11 +132,9 @@ static bool admin_is_wanted(const struct serve *s)
 /* The default admin port may be taken by another gateway on this machine; one that was asked for must work. */
 static bool listen_admin(struct serve *s, struct err *e)
 {
-	struct span address = address_or(s->options->admin, CLI_ADMIN_ADDRESS);
-
 	if (!admin_is_wanted(s))
 		return true;
-	if (check_exposure(s, address, e) && http_front_listen_admin(s->http, address, e))
+	if (http_front_listen_admin(s->http, address_or(s->options->admin, CLI_ADMIN_ADDRESS), e))
 		return true;
 	if (s->options->admin != NULL)
 		return false;
@@ -290,11 +276,33 @@ static int serve(struct serve *s, const struct config_sources *sources)
 	return say_last_line(s);
 }
 
+/* Whoever listens beyond this machine must say that it is meant: there is no authentication. */
+static bool check_address(const struct cli_options *o, const char *option, const char *given, struct err *e)
+{
+	struct address address;
+
+	if (given == NULL || given[0] == '\0' || span_eq(span_of(given), SPAN("off")))
+		return true;
+	if (!address_parse(span_of(given), &address, e))
+		return err_wrap(e, "%s", option);
+	if (o->insecure || address_is_loopback(&address))
+		return true;
+	return err_set(e,
+	        "%s: %s can be reached from other machines, without TLS or authentication: say --insecure if that is meant",
+	        option, given);
+}
+
 int cli_serve(const struct cli *c)
 {
 	struct serve s = { .options = &c->options };
 	struct config_sources sources = cli_config_sources(c);
-	int code = serve(&s, &sources);
+	struct err e;
 
+	if (!check_address(s.options, "--http", s.options->http, &e) ||
+	        !check_address(s.options, "--admin", s.options->admin, &e)) {
+		fprintf(c->err, "sluice serve: %s\n", e.text);
+		return CLI_USAGE;
+	}
+	int code = serve(&s, &sources);
 	app_exit(&s.app, code, mono_add(clock_mono(), 1000));
 }
