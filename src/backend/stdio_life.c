@@ -117,7 +117,7 @@ void stdio_arm(struct stdio *s, mono_t at)
 static void state_changed(struct stdio *s, enum life_state from, enum life_event event)
 {
 	log_debug(&s->log, "backend_life", "a step of the server's life", F_STR("from", life_state_name(from)),
-	        F_STR("event", life_event_name(event)), F_STR("to", life_state_name(s->life.state)));
+	        F_STR("on", life_event_name(event)), F_STR("to", life_state_name(s->life.state)));
 	if (!stdio_is_talking(s))
 		handshake_reset(&s->handshake);
 	if (s->life.state == LIFE_FALLING || s->life.state == LIFE_BACKOFF)
