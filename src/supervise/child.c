@@ -155,7 +155,7 @@ static void child_step(struct child *c, enum ladder_event event)
 	c->state = step.next;
 	if (from != step.next)
 		log_debug(&c->log, "child_step", "the child's life goes on", F_STR("from", ladder_state_name(from)),
-		        F_STR("to", ladder_state_name(step.next)), F_STR("event", ladder_event_name(event)),
+		        F_STR("to", ladder_state_name(step.next)), F_STR("on", ladder_event_name(event)),
 		        F_INT("pid", c->pid));
 	if (step.actions & LADDER_DO_COUNT_KILLED)
 		log_warn(&c->log, "child_killed", "the process does not leave and gets SIGKILL", F_INT("pid", c->pid));
