@@ -233,7 +233,7 @@ static int call(struct oneshot *o, const char *name, const struct target *t, str
 int cli_call(const struct cli *c)
 {
 	struct oneshot o;
-	struct target target;
+	struct target target = { .scope = SCOPE_ALL };
 	struct buf arguments = { 0 };
 	const char *name = c->argv[0];
 

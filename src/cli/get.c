@@ -156,15 +156,17 @@ static struct span content_length(struct span head)
 /* RFC 9112, 4: HTTP/1.x, a space, three digits; the reason phrase may be missing. */
 bool get_read_answer(struct span answer, int *status, size_t *head, struct err *e)
 {
-	const char *end = answer.n > 0 ? memmem(answer.p, answer.n, HEAD_END, 4) : NULL;
 	uint64_t code, length;
 
-	if (!span_starts(answer, SPAN("HTTP/1.")) || end == NULL)
-		return err_set(e, answer.n == 0 ? "the connection was closed without an answer" : "not an HTTP answer");
-	if (!span_to_u64(span_cut(span_skip(answer, 9), 3), 599, &code) || code < 100 || answer.p[8] != ' ')
+	if (!span_is_set(answer) || answer.n == 0)
+		return err_set(e, "the connection was closed without an answer");
+	const char *end = memmem(answer.p, answer.n, HEAD_END, sizeof(HEAD_END) - 1);
+	if (end == NULL || !span_starts(answer, SPAN("HTTP/1.")) || answer.p[8] != ' ')
+		return err_set(e, "not an HTTP answer");
+	if (!span_to_u64(span_cut(span_skip(answer, 9), 3), 599, &code) || code < 100)
 		return err_set(e, "not an HTTP answer");
 	*status = (int)code;
-	*head = (size_t)(end - answer.p) + 4;
+	*head = (size_t)(end - answer.p) + sizeof(HEAD_END) - 1;
 	struct span told = content_length(span_cut(answer, *head));
 	if (span_is_set(told) && (!span_to_u64(told, SIZE_MAX, &length) || length > answer.n - *head))
 		return err_set(e, "the answer is cut off");
@@ -174,7 +176,7 @@ bool get_read_answer(struct span answer, int *status, size_t *head, struct err *
 bool get_fetch(const struct get_url *url, msec_t timeout_ms, int *status, struct buf *body, struct err *e)
 {
 	struct buf answer = { 0 };
-	size_t head;
+	size_t head = 0;
 
 	bool ok = exchange(url, mono_add(clock_mono(), timeout_ms), &answer, e) &&
 	          get_read_answer(buf_span(&answer), status, &head, e);
