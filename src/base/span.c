@@ -2,12 +2,10 @@
 
 #include "base/mem.h"
 
-bool span_eq_nocase(struct span a, struct span b)
+bool span_same_nocase(struct span a, struct span b)
 {
-	if (a.n != b.n)
-		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+		if (a.p[i] != b.p[i] && ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
 			return false;
 	return true;
 }

@@ -77,7 +77,13 @@ static inline char ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-bool span_eq_nocase(struct span a, struct span b);
+bool span_same_nocase(struct span a, struct span b); /* of equal length */
+
+/* The length decides nearly always, and so spares the call. */
+static inline bool span_eq_nocase(struct span a, struct span b)
+{
+	return a.n == b.n && span_same_nocase(a, b);
+}
 
 /* Without the spaces and tabs at both ends. */
 struct span span_trim(struct span s);

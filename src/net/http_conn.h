@@ -64,7 +64,6 @@ struct http_server {
 	struct list conns;
 	size_t count, refused;
 	uint64_t accepted, requests, late;
-	mono_t last_request;
 	size_t buffered, queued; /* bytes waiting: in, out */
 
 	/* Used while one connection works on what it has read: */

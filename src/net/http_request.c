@@ -12,27 +12,6 @@ void http_request_refuse(struct http_conn *c, int status, const char *sentence)
 
 /* Heads */
 
-/* A probe is known by its path, or by its sender: the kubelet and two clouds' load balancers. */
-static bool is_probe(const struct request_head *head)
-{
-#define TEXT(literal)                        \
-	{                                    \
-		literal, sizeof(literal) - 1 \
-	}
-	static const struct span paths[] = { TEXT("/health"), TEXT("/livez"), TEXT("/readyz"), TEXT("/startupz") };
-	static const struct span agents[] = { TEXT("kube-probe/"), TEXT("ELB-HealthChecker"), TEXT("GoogleHC") };
-#undef TEXT
-	struct span agent = head_get(head, SPAN("User-Agent"));
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		if (span_eq(head->path, paths[i]))
-			return true;
-	for (size_t i = 0; i < sizeof(agents) / sizeof(agents[0]); i++)
-		if (span_starts(agent, agents[i]))
-			return true;
-	return false;
-}
-
 /* The request in s->head is whole; s->rest is what follows it. */
 static void deliver(struct http_conn *c, struct span body)
 {
@@ -50,8 +29,6 @@ static void meet_exchange(struct http_conn *c, const struct request_head *head)
 	struct http_server *s = c->server;
 
 	s->requests++;
-	if (!is_probe(head))
-		s->last_request = loop_now(s->loop);
 	c->used = true;
 	c->begun = false;
 	c->exchange = (struct http_exchange){

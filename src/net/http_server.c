@@ -83,7 +83,6 @@ struct http_server *http_server_listen(struct loop *l, struct span address, cons
 	s->log = *lg;
 	s->scratch = mem_alloc(SCRATCH_BYTES);
 	s->date_second = -1;
-	s->last_request = loop_now(l);
 	list_init(&s->conns);
 	address_format(listener_address(s->listener), s->address);
 	return s;
@@ -102,7 +101,6 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *st
 		.requests = s->requests,
 		.late_connections = s->late,
 		.buffered_bytes = s->buffered + s->queued,
-		.last_request = s->last_request,
 	};
 }
 

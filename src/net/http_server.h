@@ -96,7 +96,6 @@ struct http_server_stats {
 	uint64_t accepted, requests; /* since the start */
 	uint64_t late_connections;   /* accepted after http_server_announce_close */
 	size_t buffered_bytes;
-	mono_t last_request; /* when a request head but a probe's was read last */
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *stats);
 
