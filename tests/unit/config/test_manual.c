@@ -97,7 +97,8 @@ static void check_block(const char *manual, struct span section, const char *pre
 			check_range(key, row, name);
 			check_default(key, row, name);
 		} else if (key->read == key_block) {
-			check_block(manual, section, strcat(name, "."), key->block);
+			snprintf(name, sizeof(name), "%s%s.", prefix, key->name);
+			check_block(manual, section, name, key->block);
 		} else {
 			snprintf(name, sizeof(name), "`%s`", key->name);
 			assert_told(span_of(manual), name, name);

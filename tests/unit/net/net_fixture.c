@@ -80,26 +80,17 @@ static int on_head(void *arg, const struct request_head *head)
 
 /* The loop's thread */
 
-struct command {
-	void (*call)(struct fixture *f);
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	bool is_done;
-};
-
 static void on_command(void *arg, unsigned events)
 {
 	struct fixture *f = arg;
-	struct command *c;
+	void (*call)(struct fixture * f);
 
 	(void)events;
-	if (read(f->commands[0], &c, sizeof(c)) != (ssize_t)sizeof(c))
+	if (read(f->commands[0], &call, sizeof(call)) != (ssize_t)sizeof(call))
 		return;
-	c->call(f);
-	pthread_mutex_lock(&c->lock);
-	c->is_done = true;
-	pthread_cond_signal(&c->done);
-	pthread_mutex_unlock(&c->lock);
+	call(f);
+	if (write(f->commands[0], "", 1) != 1)
+		abort();
 }
 
 static void *run(void *arg)
@@ -112,14 +103,10 @@ static void *run(void *arg)
 
 void fixture_call(struct fixture *f, void (*call)(struct fixture *f))
 {
-	struct command c = { .call = call, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
-	struct command *address = &c;
+	char done;
 
-	assert_int_equal(write(f->commands[1], &address, sizeof(address)), sizeof(address));
-	pthread_mutex_lock(&c.lock);
-	while (!c.is_done)
-		pthread_cond_wait(&c.done, &c.lock);
-	pthread_mutex_unlock(&c.lock);
+	assert_int_equal(write(f->commands[1], &call, sizeof(call)), sizeof(call));
+	assert_int_equal(read(f->commands[1], &done, 1), 1);
 }
 
 void fixture_look(struct fixture *f)
@@ -179,7 +166,7 @@ void fixture_start(struct fixture *f)
 	if (f->server == NULL)
 		fail_msg("%s", e.text);
 	f->port = (unsigned short)atoi(strrchr(http_server_address(f->server), ':') + 1);
-	assert_int_equal(pipe(f->commands), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, f->commands), 0);
 	f->command_watch = watch_open(f->loop, f->commands[0], on_command, f);
 	watch_set(f->command_watch, WATCH_READ);
 	assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);

@@ -207,7 +207,7 @@ static void test_without_even_a_reserve_clients_wait(void **state)
 	struct scene s = { 0 };
 	struct rlimit old, low;
 	struct err e;
-	int taken[64];
+	int taken[64] = { 0 };
 
 	(void)state;
 	s.loop = loop_new(&e);
