@@ -240,6 +240,15 @@ static struct span field(const struct answer *a, struct span name)
 	return SPAN_NONE;
 }
 
+/* "HTTP/1.1 200 OK" */
+static int status_of(struct span head)
+{
+	uint64_t status = 0;
+
+	span_to_u64(span_cut(span_skip(head, strlen("HTTP/1.1 ")), 3), 999, &status);
+	return (int)status;
+}
+
 static void read_head(int fd, struct buf *in, struct answer *a)
 {
 	char *end;
@@ -253,8 +262,8 @@ static void read_head(int fd, struct buf *in, struct answer *a)
 	}
 	struct span head = span_between(buf_span(in).p, end + 4);
 	buf_add(&a->head, head);
+	a->status = status_of(head);
 	buf_take(in, head.n);
-	a->status = atoi(buf_span(&a->head).p + 9);
 	a->closing = span_eq(field(a, SPAN("Connection")), SPAN("close"));
 }
 
