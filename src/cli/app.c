@@ -169,13 +169,14 @@ static bool raise_limits(struct app *app, struct err *e)
 
 static bool make_parts(struct app *app, struct err *e)
 {
-	struct logger lg = app_logger(app, "supervise");
+	struct logger lg = app_logger(app, "supervise"), of_loop = app_logger(app, "loop");
 	sigset_t set;
 
 	signals_ours(&set);
 	app->loop = loop_new(e);
 	if (app->loop == NULL)
 		return false;
+	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
