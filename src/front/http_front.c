@@ -31,7 +31,7 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
 		.conf = *conf,
 		.log = *lg,
 		.gw = gw,
-		.probes = { .gw = gw, .lifecycle = lifecycle, .version = conf->version },
+		.probes = { .gw = gw, .lifecycle = lifecycle, .loop = l, .log = lg->log, .version = conf->version },
 		.mcp = { .gw = gw,
 		        .sched = loop_sched(l),
 		        .max_depth = conf->max_depth,

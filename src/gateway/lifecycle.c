@@ -126,7 +126,10 @@ static void on_lame_duck(void *arg)
 
 static void do_set_budget(struct lifecycle *l)
 {
-	l->budget = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, l->sched->now);
+	mono_t t0 = mono_min(l->sched->now, l->ops->signalled(l->arg));
+
+	l->budget = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, t0);
+	l->ops->arm_backstop(l->arg, l->budget.backstop);
 	l->at_signal = *gateway_counts(l->gw);
 	gateway_limit_stop(l->gw, l->budget.stop_eof_ms, l->budget.stop_term_ms);
 	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
@@ -164,9 +167,12 @@ static void do_stop_unready(struct lifecycle *l)
 static void do_hurry_calls(struct lifecycle *l)
 {
 	mono_t stop = mono_add(l->sched->now, HURRY_MS);
+	msec_t spare_ms = mono_diff(l->budget.backstop, l->budget.end);
 
 	l->budget.stop = mono_min(l->budget.stop, stop);
 	l->budget.end = mono_min(l->budget.end, mono_add(stop, FAST_STOP_MS));
+	l->budget.backstop = mono_add(l->budget.end, spare_ms);
+	l->ops->arm_backstop(l->arg, l->budget.backstop);
 	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
 	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
 }

@@ -22,6 +22,10 @@ struct lifecycle_ops {
 	void (*close_fronts)(void *arg, mono_t deadline);
 	/* SIGKILL to all groups that are left, at once. */
 	void (*kill_backends)(void *arg);
+	/* When the signal came that the loop may have read late; MONO_NEVER: not known. */
+	mono_t (*signalled)(void *arg);
+	/* Ends the process by force at that point, should it still be there. */
+	void (*arm_backstop)(void *arg, mono_t at);
 	/* All is over. */
 	void (*exit)(void *arg);
 };

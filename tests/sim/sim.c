@@ -46,7 +46,7 @@ struct scenario {
 	unsigned call_count;
 	struct timer signals[3], fronts;
 	unsigned signalled;
-	mono_t stopped_at, exit_at;
+	mono_t stopped_at, exit_at, backstop;
 	bool exited;
 };
 
@@ -189,6 +189,19 @@ static void on_kill(void *arg)
 	world_kill_all(sc->world);
 }
 
+static mono_t on_signalled(void *arg)
+{
+	(void)arg;
+	return MONO_NEVER;
+}
+
+static void on_arm_backstop(void *arg, mono_t at)
+{
+	struct scenario *sc = arg;
+
+	sc->backstop = sc->backstop.ms > 0 ? mono_min(sc->backstop, at) : at;
+}
+
 static void on_leave(void *arg)
 {
 	struct scenario *sc = arg;
@@ -197,6 +210,7 @@ static void on_leave(void *arg)
 	world_tell(sc->world, "exit");
 	sc->exited = true;
 	sc->exit_at = world_sched(sc->world)->now;
+	REQUIRE(sc, sc->backstop.ms == 0 || mono_diff(sc->backstop, sc->exit_at) >= 0);
 }
 
 static const struct lifecycle_ops ops = {
@@ -204,6 +218,8 @@ static const struct lifecycle_ops ops = {
 	.last_request = on_last_request,
 	.close_fronts = on_close_fronts,
 	.kill_backends = on_kill,
+	.signalled = on_signalled,
+	.arm_backstop = on_arm_backstop,
 	.exit = on_leave,
 };
 
