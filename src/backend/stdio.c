@@ -125,6 +125,7 @@ static void limit_stop(struct backend *b, msec_t eof_ms, msec_t term_ms)
 	struct stdio *s = stdio_of(b);
 	struct child_conf *conf = &s->child_conf;
 
+	s->stop_is_near = true;
 	conf->stop_eof_ms = eof_ms < conf->stop_eof_ms ? eof_ms : conf->stop_eof_ms;
 	conf->stop_term_ms = term_ms < conf->stop_term_ms ? term_ms : conf->stop_term_ms;
 	if (s->child != NULL)

@@ -177,8 +177,9 @@ static void explain_exit(struct stdio *s, const struct child_exit *how)
 		stdio_explain(s, "killed by signal %d (%s)", how->code, strsignal(how->code));
 	else
 		stdio_explain(s, "exited with code %d", how->code);
-	log_warn(&s->log, "backend_exited", "the server's process ended without being asked to", F_STR("how", s->why),
-	        F_INT("in_flight", s->life.in_flight));
+	log_info(&s->log, "backend_exited", "the server's process has ended without being asked to",
+	        F_STR("how", s->why), F_INT("in_flight", s->life.in_flight));
+	s->died = true;
 	s->tell_anyway = true;
 	tell_soon(s);
 }
@@ -238,12 +239,25 @@ static bool watch_pipes(struct stdio *s, int in, int out, int err)
 	return false;
 }
 
+/*
+ * A SIGTERM for the whole group (systemd's KillMode=control-group) may reach the server a moment before us. So an end
+ * is called a crash when the next try is due and nobody has asked us to stop meanwhile.
+ */
+static void tell_crash(struct stdio *s)
+{
+	if (s->died && !s->stop_is_near)
+		log_warn(&s->log, "backend_crashed", "the server has crashed and is started again",
+		        F_STR("how", s->why));
+	s->died = false;
+}
+
 static void spawn(struct stdio *s)
 {
 	static const struct child_events events = { .exited = exited, .gone = gone };
 	int in, out, err;
 	struct err e;
 
+	tell_crash(s);
 	s->starts++;
 	s->restarts += s->fell;
 	s->fell = s->blocked = s->pipe_broke = false;

@@ -45,8 +45,10 @@ struct stdio {
 	mono_t asked_at;
 	struct timer changed_timer;
 
-	bool fell;       /* the next start is a restart */
-	bool pipe_broke; /* before it exited: the exit may explain it better */
+	bool fell;         /* the next start is a restart */
+	bool died;         /* ... of a process that ended without being asked to */
+	bool pipe_broke;   /* before it exited: the exit may explain it better */
+	bool stop_is_near; /* the gateway has been asked to stop: an end is no surprise any more */
 	char why[ERR_TEXT_MAX];
 	uint64_t starts, restarts, dropped;
 };
