@@ -161,14 +161,19 @@ void stdio_step(struct stdio *s, enum life_event event)
 
 /* --- its process --- */
 
-static void close_stdin(void *arg)
+/*
+ * What is left then is the rest of a line, and our own last words, such as notifications/cancelled. They are written
+ * first, however slowly it reads: it would not see the end before it has read what is in the pipe anyway.
+ */
+void stdio_close_stdin(void *arg)
 {
 	struct stdio *s = arg;
+	bool listens = s->in != NULL && s->life.state != LIFE_FALLING;
 
-	/* What is left then are our own last words, such as notifications/cancelled. */
-	if (s->in != NULL && (s->life.state == LIFE_STOPPING || s->life.state == LIFE_PARKING))
-		outbox_write(&s->outbox, watch_fd(s->in));
-	watch_close(&s->in);
+	if (listens && outbox_write(&s->outbox, watch_fd(s->in)) == OUTBOX_BLOCKED)
+		watch_set(s->in, WATCH_WRITE);
+	else
+		watch_close(&s->in);
 }
 
 static void explain_exit(struct stdio *s, const struct child_exit *how)
@@ -269,7 +274,7 @@ static void spawn(struct stdio *s)
 		stdio_step(s, LIFE_EV_NO_SPAWN);
 		return;
 	}
-	child_on_close_stdin(s->child, close_stdin);
+	child_on_close_stdin(s->child, stdio_close_stdin);
 	lines_init(&s->lines, s->base.conf->max_message_bytes);
 	stderr_log_init(&s->stderr_log, &s->log, stdio_now(s));
 	if (watch_pipes(s, in, out, err))

@@ -70,6 +70,9 @@ void stdio_step(struct stdio *s, enum life_event event);
 /* Why it fell or could not start, for people. */
 void stdio_explain(struct stdio *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The ladder's first step. Called again when its stdin takes more, until all is written. */
+void stdio_close_stdin(void *arg);
+
 /* The timer of its life; MONO_NEVER stops it. */
 void stdio_arm(struct stdio *s, mono_t at);
 
