@@ -25,7 +25,9 @@ struct serve {
 	struct http_front *http;   /* main and admin port; the admin port also in stdio mode */
 	struct stdio_front *stdio; /* NULL over HTTP */
 	unsigned fronts_open;
-	mono_t end; /* of the budget */
+	bool stopping;
+	struct supervisor_stats at_stop; /* counts when the first request to stop came */
+	mono_t end;                      /* of the budget */
 };
 
 /* ---- what the lifecycle asks for ---- */
@@ -116,6 +118,15 @@ static const struct lifecycle_ops lifecycle_ops = {
 	.exit = on_exit_now,
 };
 
+/* The last line is about the stop, not about the idle servers and failed starts of the weeks before it. */
+static void stop(struct serve *s, enum stop_signal what)
+{
+	if (!s->stopping)
+		supervisor_stats(s->app.supervisor, &s->at_stop);
+	s->stopping = true;
+	lifecycle_stop(s->lifecycle, what);
+}
+
 static void on_signal(void *arg, int signo, int pid)
 {
 	struct serve *s = arg;
@@ -126,14 +137,14 @@ static void on_signal(void *arg, int signo, int pid)
 		        "the configuration is not reloaded while running: restart to apply it");
 		return;
 	}
-	lifecycle_stop(s->lifecycle, signo == SIGTERM ? STOP_TERM : signo == SIGINT ? STOP_INT : STOP_QUIT);
+	stop(s, signo == SIGTERM ? STOP_TERM : signo == SIGINT ? STOP_INT : STOP_QUIT);
 }
 
 static void on_stdin_eof(void *arg)
 {
 	struct serve *s = arg;
 
-	lifecycle_stop(s->lifecycle, STOP_STDIN_EOF);
+	stop(s, STOP_STDIN_EOF);
 }
 
 /* ---- start ---- */
@@ -253,6 +264,8 @@ static int say_last_words(const struct serve *s)
 
 	lifecycle_summary(s->lifecycle, &sum);
 	supervisor_stats(s->app.supervisor, &stats);
+	stats.stopped -= s->at_stop.stopped;
+	stats.killed -= s->at_stop.killed;
 	const struct last_words words = {
 		.reason = sum.reason,
 		.elapsed_ms = sum.elapsed_ms,

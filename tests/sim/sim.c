@@ -4,6 +4,7 @@
  *
  *	- each accepted call ends exactly once, and is counted once;
  *	- when the gateway leaves, no process is left that it did not at least kill;
+ *	- no process is started once it drains;
  *	- it leaves within its budget.
  *
  * A failure prints its seed. `sim SEED` runs that one and tells what happens; SIM_SEEDS sets how many are run.
@@ -47,7 +48,8 @@ struct scenario {
 	struct timer signals[3], fronts;
 	unsigned signalled;
 	mono_t stopped_at, exit_at, backstop;
-	bool exited;
+	bool exited, draining;
+	unsigned spawned; /* when it began to drain */
 };
 
 #define REQUIRE(sc, condition)                                                                                       \
@@ -343,9 +345,21 @@ static void plan(struct scenario *sc)
 	}
 }
 
+/* Looked at after each turn. */
+static void check_spawned(struct scenario *sc)
+{
+	if (!sc->draining)
+		sc->spawned = world_spawned(sc->world);
+	sc->draining = lifecycle_phase(sc->lifecycle) >= PHASE_DRAINING;
+	REQUIRE(sc, world_spawned(sc->world) == sc->spawned);
+}
+
 static bool is_over(void *arg)
 {
-	return ((struct scenario *)arg)->exited;
+	struct scenario *sc = arg;
+
+	check_spawned(sc);
+	return sc->exited;
 }
 
 static bool never(void *arg)
