@@ -229,6 +229,11 @@ void gateway_refuse_new(struct gateway *gw)
 		gw->slots[i].backend->ops->no_more(gw->slots[i].backend);
 }
 
+bool gateway_is_refusing(const struct gateway *gw)
+{
+	return gw->refusing;
+}
+
 void gateway_cut_calls(struct gateway *gw)
 {
 	list_each (node, &gw->calls)
