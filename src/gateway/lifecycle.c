@@ -16,15 +16,15 @@ struct lifecycle {
 	struct logger log;
 	enum phase phase;
 	bool started;
-	const char *reason; /* NULL: nobody asked us to stop */
-	struct budget budget;
+	const char *reason;   /* NULL: nobody asked us to stop */
+	struct budget budget; /* once there is a reason */
 	msec_t longest_eof_ms, longest_term_ms;
-	mono_t lame_duck_since;
+	mono_t lame_duck_since, hook; /* MONO_NEVER: not begun */
+	struct list waits;            /* of struct drain_wait */
 	struct ledger_counts at_signal;
 	bool left;            /* nothing that comes now changes anything */
 	bool forced, hurried; /* hurried: there was a second signal */
-	struct timer first_try, start_deadline, lame_duck, stop, end;
-	struct post check_post;
+	struct timer first_try, start_deadline, lame_duck, stop, end, waited;
 };
 
 static void step(struct lifecycle *l, enum phase_event event);
@@ -43,7 +43,10 @@ struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, msec_t longes
 		.ops = ops,
 		.arg = arg,
 		.log = *lg,
+		.lame_duck_since = MONO_NEVER,
+		.hook = MONO_NEVER,
 	};
+	list_init(&l->waits);
 	return l;
 }
 
@@ -54,24 +57,88 @@ void lifecycle_free(struct lifecycle **lp)
 	if (l == NULL)
 		return;
 	*lp = NULL;
-	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end };
+	while (!list_is_empty(&l->waits))
+		lifecycle_stop_waiting(list_entry(list_first(&l->waits), struct drain_wait, node));
+	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end,
+		&l->waited };
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(l->sched, timers[i]);
-	post_cancel(&l->check_post);
 	gateway_watch(l->gw, NULL, NULL);
 	free(l);
 }
 
-/* ---- the conditions of the present phase: looked at whenever something may have changed ---- */
+/* ---- the rule of lame-duck, and who waits for its end ---- */
 
-static void check(void *arg)
+static struct budget_start start_of(const struct lifecycle *l)
+{
+	return (struct budget_start){ .signal = l->sched->now, .hook = l->hook, .lame_duck = l->lame_duck_since };
+}
+
+/* `min` has passed and no request was read for `quiet`, or its latest point has come. Without a signal: as if. */
+static mono_t lame_duck_over(const struct lifecycle *l)
+{
+	mono_t quiet = mono_add(l->ops->last_request(l->arg), l->conf.lame_duck_quiet_ms);
+	mono_t least = mono_add(l->lame_duck_since, l->conf.lame_duck_min_ms);
+	mono_t latest = mono_add(l->lame_duck_since, l->conf.lame_duck_max_ms);
+
+	if (l->reason != NULL) {
+		least = l->budget.lame_duck_min;
+		latest = l->budget.lame_duck_end;
+	}
+	return mono_min(mono_max(quiet, least), latest);
+}
+
+/* When all will be drained if nothing more happens; MONO_NEVER: that is not to be foreseen. */
+static mono_t drained_at(const struct lifecycle *l)
+{
+	struct gateway_state state;
+
+	gateway_state(l->gw, &state);
+	if (state.in_flight > 0 || l->phase < PHASE_STARTING_HELD)
+		return MONO_NEVER;
+	bool is_lame_duck = l->phase == PHASE_LAME_DUCK_HELD || l->phase == PHASE_LAME_DUCK;
+	return is_lame_duck ? lame_duck_over(l) : l->sched->now;
+}
+
+static void end_wait(struct drain_wait *w)
+{
+	lifecycle_stop_waiting(w);
+	w->over(w->arg);
+}
+
+static void on_wait_timeout(void *arg)
+{
+	end_wait(arg);
+}
+
+/* Nobody waits in a phase that leads nowhere, and none keeps the process from its end. */
+static void check_waits(void *arg)
 {
 	struct lifecycle *l = arg;
+	mono_t at = drained_at(l);
+	bool over = l->phase < PHASE_STARTING_HELD || l->phase == PHASE_EXITING || mono_past(at, l->sched->now);
+	struct list ending = { 0 };
+
+	list_init(&ending);
+	timer_stop(l->sched, &l->waited);
+	if (over)
+		list_move_all(&l->waits, &ending);
+	else if (!list_is_empty(&l->waits) && at.ms != MONO_NEVER.ms)
+		timer_set(l->sched, &l->waited, at, check_waits, l);
+	while (!list_is_empty(&ending))
+		end_wait(list_entry(list_first(&ending), struct drain_wait, node));
+}
+
+/* ---- the conditions of the present phase: looked at whenever something may have changed ---- */
+
+static void check_phase(struct lifecycle *l)
+{
 	struct gateway_state state;
 
 	gateway_state(l->gw, &state);
 	switch (l->phase) {
 	case PHASE_STARTING:
+	case PHASE_STARTING_HELD:
 		if (state.required_up && state.tried)
 			step(l, PHASE_EV_STARTED);
 		break;
@@ -89,9 +156,23 @@ static void check(void *arg)
 	}
 }
 
+static void check(void *arg)
+{
+	check_phase(arg);
+	check_waits(arg);
+}
+
 static void on_stop_time(void *arg)
 {
 	step(arg, PHASE_EV_STOP_TIME);
+}
+
+/* The first request to stop. */
+static void begin_stop(struct lifecycle *l, const char *reason)
+{
+	l->reason = reason;
+	l->at_signal = *gateway_counts(l->gw);
+	l->budget.t0 = l->budget.end = l->sched->now; /* all that there is for SIGQUIT */
 }
 
 static void on_start_deadline(void *arg)
@@ -99,7 +180,7 @@ static void on_start_deadline(void *arg)
 	struct lifecycle *l = arg;
 
 	if (l->reason == NULL && !l->started)
-		l->reason = "fatal";
+		begin_stop(l, "fatal");
 	step(l, PHASE_EV_START_DEADLINE);
 }
 
@@ -108,44 +189,61 @@ static void on_end_time(void *arg)
 	step(arg, PHASE_EV_END_TIME);
 }
 
-/* Ends when `min` has passed and no request was read for `quiet`, or at its latest point. */
 static void on_lame_duck(void *arg)
 {
 	struct lifecycle *l = arg;
-	mono_t now = l->sched->now;
-	mono_t quiet = mono_add(l->ops->last_request(l->arg), l->conf.lame_duck_quiet_ms);
-	mono_t over = mono_min(mono_max(quiet, l->budget.lame_duck_min), l->budget.lame_duck_end);
+	mono_t over = lame_duck_over(l);
 
-	if (mono_past(over, now))
+	if (mono_past(over, l->sched->now))
 		step(l, PHASE_EV_LAME_DUCK_OVER);
 	else
 		timer_set(l->sched, &l->lame_duck, over, on_lame_duck, l);
+}
+
+/* ---- the plan ---- */
+
+static void log_plan(const struct lifecycle *l)
+{
+	struct budget b = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, l->sched->now);
+
+	log_info(&l->log, "shutdown_plan", "what a SIGTERM will begin",
+	        F_MS("lame_duck_min_ms", mono_diff(b.lame_duck_min, b.t0)),
+	        F_MS("lame_duck_end_ms", mono_diff(b.lame_duck_end, b.t0)), F_MS("stop_ms", mono_diff(b.stop, b.t0)),
+	        F_MS("end_ms", mono_diff(b.end, b.t0)), F_MS("backstop_ms", mono_diff(b.backstop, b.t0)),
+	        F_MS("killed_ms", mono_diff(b.killed, b.t0)));
+	for (unsigned clip = 1; clip <= b.clipped; clip <<= 1)
+		if (b.clipped & clip)
+			log_warn(&l->log, "shutdown_plan_clipped", budget_clip_sentence(clip));
 }
 
 /* ---- the actions ---- */
 
 static void do_set_budget(struct lifecycle *l)
 {
-	l->budget = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, l->sched->now);
-	l->at_signal = *gateway_counts(l->gw);
-	gateway_limit_stop(l->gw, l->budget.stop_eof_ms, l->budget.stop_term_ms);
-	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
-	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
+	struct budget_start start = start_of(l);
+	struct budget *b = &l->budget;
+
+	*b = budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start);
+	gateway_limit_stop(l->gw, b->stop_eof_ms, b->stop_term_ms);
+	timer_set(l->sched, &l->stop, b->stop, on_stop_time, l);
+	timer_set(l->sched, &l->end, b->end, on_end_time, l);
 	log_info(&l->log, "shutdown_started", "stopping within the budget", F_STR("reason", l->reason),
-	        F_MS("lame_duck_end_ms", mono_diff(l->budget.lame_duck_end, l->budget.t0)),
-	        F_MS("stop_ms", mono_diff(l->budget.stop, l->budget.t0)),
-	        F_MS("end_ms", mono_diff(l->budget.end, l->budget.t0)));
+	        F_MS("spent_ms", mono_diff(l->sched->now, b->t0)),
+	        F_MS("lame_duck_end_ms", mono_diff(b->lame_duck_end, b->t0)),
+	        F_MS("stop_ms", mono_diff(b->stop, b->t0)), F_MS("end_ms", mono_diff(b->end, b->t0)));
 }
 
 static void do_announce(struct lifecycle *l)
 {
+	l->lame_duck_since = l->sched->now;
 	l->ops->announce(l->arg, true);
 	gateway_end_pushes(l->gw);
 }
 
 static void do_unannounce(struct lifecycle *l)
 {
-	timer_stop(l->sched, &l->lame_duck);
+	l->lame_duck_since = MONO_NEVER;
+	l->hook = MONO_NEVER;
 	l->ops->announce(l->arg, false);
 }
 
@@ -169,11 +267,6 @@ static void do_hurry_calls(struct lifecycle *l)
 	l->budget.end = mono_min(l->budget.end, mono_add(stop, FAST_STOP_MS));
 	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
 	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
-}
-
-static void do_check_started(struct lifecycle *l)
-{
-	post_set(l->sched, &l->check_post, check, l);
 }
 
 static void do_cut_calls(struct lifecycle *l)
@@ -229,7 +322,6 @@ static void perform(struct lifecycle *l, unsigned actions)
 		do_set_budget,
 		do_announce,
 		do_unannounce,
-		do_check_started,
 		do_arm_lame_duck,
 		do_refuse_new,
 		do_stop_unready,
@@ -257,7 +349,7 @@ static void step(struct lifecycle *l, enum phase_event event)
 		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
 		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));
 	l->phase = s.next;
-	l->started = l->started || s.next == PHASE_READY;
+	l->started = l->started || event == PHASE_EV_STARTED;
 	perform(l, s.actions);
 	gateway_changed(l->gw);
 }
@@ -266,6 +358,7 @@ static void step(struct lifecycle *l, enum phase_event event)
 
 void lifecycle_start(struct lifecycle *l)
 {
+	log_plan(l);
 	gateway_watch(l->gw, check, l);
 	gateway_start(l->gw);
 	timer_set_in(l->sched, &l->first_try, FIRST_TRY_WAIT_MS, check, l);
@@ -287,11 +380,87 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 	enum phase_event event = rows[what].first;
 
 	if (l->reason == NULL)
-		l->reason = rows[what].name;
+		begin_stop(l, rows[what].name);
 	else if (what == STOP_TERM || what == STOP_INT)
 		event = l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN;
 	l->hurried = l->hurried || event == PHASE_EV_AGAIN;
 	step(l, event);
+}
+
+void lifecycle_reconfigure(
+        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms)
+{
+	if (l->reason != NULL)
+		return;
+	l->conf = *conf;
+	l->longest_eof_ms = longest_eof_ms;
+	l->longest_term_ms = longest_term_ms;
+	log_plan(l);
+	gateway_changed(l->gw);
+}
+
+void lifecycle_drain(struct lifecycle *l, bool hook)
+{
+	if (hook && l->reason == NULL)
+		l->hook = mono_min(l->hook, l->sched->now);
+	step(l, PHASE_EV_DRAIN);
+}
+
+bool lifecycle_cancel_drain(struct lifecycle *l)
+{
+	step(l, PHASE_EV_DRAIN_CANCEL);
+	return l->reason == NULL;
+}
+
+void lifecycle_drain_state(const struct lifecycle *l, struct lifecycle_drain *out)
+{
+	struct gateway_state state;
+	struct budget_start start = start_of(l);
+	mono_t end = l->budget.end;
+
+	if (l->reason == NULL)
+		end = budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start).end;
+	gateway_state(l->gw, &state);
+	*out = (struct lifecycle_drain){
+		.drained = mono_past(drained_at(l), l->sched->now),
+		.in_flight = state.in_flight,
+		.since_ms = l->lame_duck_since.ms != MONO_NEVER.ms ? mono_diff(l->sched->now, l->lame_duck_since) : -1,
+		.left_ms = l->reason != NULL || l->hook.ms != MONO_NEVER.ms ? mono_diff(end, l->sched->now) : -1,
+	};
+}
+
+/* The point STOP, had the signal come with the hook: whatever the hook waits for, the signal then finds its time. */
+static mono_t hook_must_end(const struct lifecycle *l)
+{
+	if (l->reason != NULL || l->hook.ms == MONO_NEVER.ms)
+		return MONO_NEVER;
+	const struct budget_start start = { .signal = l->hook, .hook = l->hook, .lame_duck = MONO_NEVER };
+	return budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start).stop;
+}
+
+void lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*over)(void *arg), void *arg)
+{
+	mono_t until = mono_min(mono_add(l->sched->now, timeout_ms), hook_must_end(l));
+
+	w->lifecycle = l;
+	w->over = over;
+	w->arg = arg;
+	list_append(&l->waits, &w->node);
+	timer_set(l->sched, &w->timeout, until, on_wait_timeout, w);
+	gateway_changed(l->gw);
+}
+
+void lifecycle_stop_waiting(struct drain_wait *w)
+{
+	if (w->lifecycle == NULL)
+		return;
+	list_unlink(&w->node);
+	timer_stop(w->lifecycle->sched, &w->timeout);
+}
+
+msec_t lifecycle_wait_default(const struct lifecycle *l)
+{
+	return l->conf.lame_duck_max_ms;
 }
 
 void lifecycle_fronts_done(struct lifecycle *l)
