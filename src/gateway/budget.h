@@ -7,10 +7,9 @@
  *	STOP = END - B    lame-duck ends by its rule, at the latest at min(T0 + lameDuck.max, STOP)
  *	the backstop fires at T0 + G - margin/2
  *
- * A preStop hook may have told us when the grace period began (/drain?hook=1). Then T0 is the hook, and what it took
- * counts by itself: G is what is left of gracePeriod at the signal, preStop is not subtracted, and the points above are
- * laid out from the signal on. Whatever a hook takes, told or configured, the kubelet gives 2 s after the signal (its
- * minimumGracePeriodInSeconds), so G is not less. Time spent in lame-duck before the signal counts towards lameDuck.
+ * When T0 is a preStop hook's own word (/drain?hook=1), G is the whole gracePeriod, for the hook's time counts by
+ * itself; what is at most a quarter or half is then so of the time that the hook has left. And whatever a hook takes,
+ *the kubelet gives 2 s between SIGTERM and SIGKILL (kuberuntime_container.go, minimumGracePeriodInSeconds).
  */
 #ifndef SLUICE_GATEWAY_BUDGET_H
 #define SLUICE_GATEWAY_BUDGET_H
@@ -18,8 +17,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#define STOP_SLACK_MS 500    /* of B: SIGKILL, reaping and sweeping */
-#define LEFT_BY_HOOK_MS 2000 /* at least, from the signal to SIGKILL */
+#define STOP_SLACK_MS 500     /* of B: SIGKILL, reaping and sweeping */
+#define KUBELET_LEAST_MS 2000 /* that a hook leaves in any case */
 
 struct lifecycle_conf {
 	msec_t grace_ms, pre_stop_ms;
@@ -37,18 +36,19 @@ enum budget_clip {
 	CLIP_MARGIN = 1,    /* margin was more than a quarter of G */
 	CLIP_STOP = 2,      /* the servers' stop times were scaled down */
 	CLIP_LAME_DUCK = 4, /* lameDuck.max (or .min) ends at STOP */
-	CLIP_PRE_STOP = 8   /* preStop takes the grace period but for the kubelet's 2 s */
+	CLIP_PRE_STOP = 8   /* preStop takes the whole grace period, but for KUBELET_LEAST_MS */
 };
 
-/* What began when. */
+/* How it came to the stop. Without a drain before it, all three are the moment of the signal. */
 struct budget_start {
-	mono_t signal;    /* the request to stop */
-	mono_t hook;      /* the grace period, as a preStop hook told; MONO_NEVER: there was none */
-	mono_t lame_duck; /* lame-duck, by /drain; MONO_NEVER: not before the signal */
+	mono_t t0;        /* the grace period began: the signal, or the hook before it */
+	mono_t signal;    /* not before t0 */
+	mono_t lame_duck; /* the world has been told to go elsewhere since then; not after the signal */
+	bool hook;        /* t0 is a hook's own word */
 };
 
 struct budget {
-	mono_t t0;                        /* the grace period began */
+	mono_t t0;
 	mono_t lame_duck_min;             /* not earlier than this */
 	mono_t lame_duck_end;             /* at the latest */
 	mono_t stop;                      /* backends begin to stop */
@@ -67,7 +67,7 @@ const char *budget_clip_sentence(enum budget_clip clip);
 struct budget budget_from(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms,
         const struct budget_start *start);
 
-/* Of a signal at t0 that nothing went before. */
+/* The same for a signal at `t0` without a drain before it. */
 struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0);
 
 /* The plan as a timeline for people, as `sluice check` prints it: each phase, its start, its bound, what is left. */

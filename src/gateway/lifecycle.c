@@ -1,5 +1,6 @@
 #include "gateway/lifecycle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -16,15 +17,17 @@ struct lifecycle {
 	struct logger log;
 	enum phase phase;
 	bool started;
-	const char *reason;   /* NULL: nobody asked us to stop */
-	struct budget budget; /* once there is a reason */
+	const char *reason; /* NULL: nobody asked us to stop */
+	struct budget budget;
 	msec_t longest_eof_ms, longest_term_ms;
-	mono_t lame_duck_since, hook; /* MONO_NEVER: not begun */
-	struct list waits;            /* of struct drain_wait */
+	mono_t lame_duck_since, hook; /* MONO_NEVER: not now; no hook has told when the grace period began */
+	struct list waits;            /* struct drain_wait */
+	unsigned wait_count;
 	struct ledger_counts at_signal;
 	bool left;            /* nothing that comes now changes anything */
 	bool forced, hurried; /* hurried: there was a second signal */
-	struct timer first_try, start_deadline, lame_duck, stop, end, waited;
+	struct timer first_try, start_deadline, lame_duck, stop, end;
+	struct post check_post;
 };
 
 static void step(struct lifecycle *l, enum phase_event event);
@@ -57,82 +60,94 @@ void lifecycle_free(struct lifecycle **lp)
 	if (l == NULL)
 		return;
 	*lp = NULL;
-	while (!list_is_empty(&l->waits))
-		lifecycle_stop_waiting(list_entry(list_first(&l->waits), struct drain_wait, node));
-	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end,
-		&l->waited };
+	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end };
+	assert(list_is_empty(&l->waits));
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(l->sched, timers[i]);
+	post_cancel(&l->check_post);
 	gateway_watch(l->gw, NULL, NULL);
 	free(l);
 }
 
-/* ---- the rule of lame-duck, and who waits for its end ---- */
+/* ---- lame-duck, and who waits for its end ---- */
 
-static struct budget_start start_of(const struct lifecycle *l)
+/* The budget of a stop at `signal`, with what has gone before it. */
+static struct budget budget_of_stop(const struct lifecycle *l, mono_t signal)
 {
-	return (struct budget_start){ .signal = l->sched->now, .hook = l->hook, .lame_duck = l->lame_duck_since };
+	const struct budget_start start = {
+		.t0 = mono_min(l->hook, signal),
+		.signal = signal,
+		.lame_duck = mono_min(l->lame_duck_since, signal),
+		.hook = mono_past(l->hook, signal),
+	};
+
+	return budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start);
 }
 
-/* `min` has passed and no request was read for `quiet`, or its latest point has come. Without a signal: as if. */
+static bool is_lame_duck(const struct lifecycle *l)
+{
+	return l->phase == PHASE_LAME_DUCK || l->phase == PHASE_LAME_DUCK_HELD;
+}
+
+/* When `min` has passed and no request was read for `quiet`, at the latest at its latest point. */
 static mono_t lame_duck_over(const struct lifecycle *l)
 {
+	bool held = l->phase == PHASE_LAME_DUCK_HELD;
+	mono_t least = held ? mono_add(l->lame_duck_since, l->conf.lame_duck_min_ms) : l->budget.lame_duck_min;
+	mono_t most = held ? mono_add(l->lame_duck_since, l->conf.lame_duck_max_ms) : l->budget.lame_duck_end;
 	mono_t quiet = mono_add(l->ops->last_request(l->arg), l->conf.lame_duck_quiet_ms);
-	mono_t least = mono_add(l->lame_duck_since, l->conf.lame_duck_min_ms);
-	mono_t latest = mono_add(l->lame_duck_since, l->conf.lame_duck_max_ms);
 
-	if (l->reason != NULL) {
-		least = l->budget.lame_duck_min;
-		latest = l->budget.lame_duck_end;
-	}
-	return mono_min(mono_max(quiet, least), latest);
+	return mono_min(mono_max(quiet, least), most);
 }
 
-/* When all will be drained if nothing more happens; MONO_NEVER: that is not to be foreseen. */
-static mono_t drained_at(const struct lifecycle *l)
+bool lifecycle_is_drained(const struct lifecycle *l)
 {
 	struct gateway_state state;
 
+	if (l->phase < PHASE_STARTING_HELD || (is_lame_duck(l) && !mono_past(lame_duck_over(l), l->sched->now)))
+		return false;
 	gateway_state(l->gw, &state);
-	if (state.in_flight > 0 || l->phase < PHASE_STARTING_HELD)
-		return MONO_NEVER;
-	bool is_lame_duck = l->phase == PHASE_LAME_DUCK_HELD || l->phase == PHASE_LAME_DUCK;
-	return is_lame_duck ? lame_duck_over(l) : l->sched->now;
+	return state.in_flight == 0;
 }
 
-static void end_wait(struct drain_wait *w)
+static void wait_over(struct drain_wait *w)
 {
-	lifecycle_stop_waiting(w);
-	w->over(w->arg);
+	lifecycle_wait_cancel(w);
+	w->done(w->arg);
+}
+
+static void on_held(void *arg);
+
+/* Tells those who wait when there is something to tell, or sees to it that the question is asked again. None keeps the
+ * process from leaving. */
+static void check_waits(struct lifecycle *l)
+{
+	bool over = l->phase < PHASE_STARTING_HELD || l->phase == PHASE_EXITING;
+
+	if (list_is_empty(&l->waits))
+		return;
+	if (over || lifecycle_is_drained(l))
+		list_each (node, &l->waits)
+			wait_over(list_entry(node, struct drain_wait, node));
+	else if (l->phase == PHASE_LAME_DUCK_HELD && !mono_past(lame_duck_over(l), l->sched->now))
+		timer_set(l->sched, &l->lame_duck, lame_duck_over(l), on_held, l);
+}
+
+static void on_held(void *arg)
+{
+	check_waits(arg);
 }
 
 static void on_wait_timeout(void *arg)
 {
-	end_wait(arg);
-}
-
-/* Nobody waits in a phase that leads nowhere, and none keeps the process from its end. */
-static void check_waits(void *arg)
-{
-	struct lifecycle *l = arg;
-	mono_t at = drained_at(l);
-	bool over = l->phase < PHASE_STARTING_HELD || l->phase == PHASE_EXITING || mono_past(at, l->sched->now);
-	struct list ending = { 0 };
-
-	list_init(&ending);
-	timer_stop(l->sched, &l->waited);
-	if (over)
-		list_move_all(&l->waits, &ending);
-	else if (!list_is_empty(&l->waits) && at.ms != MONO_NEVER.ms)
-		timer_set(l->sched, &l->waited, at, check_waits, l);
-	while (!list_is_empty(&ending))
-		end_wait(list_entry(list_first(&ending), struct drain_wait, node));
+	wait_over(arg);
 }
 
 /* ---- the conditions of the present phase: looked at whenever something may have changed ---- */
 
-static void check_phase(struct lifecycle *l)
+static void check(void *arg)
 {
+	struct lifecycle *l = arg;
 	struct gateway_state state;
 
 	gateway_state(l->gw, &state);
@@ -154,12 +169,7 @@ static void check_phase(struct lifecycle *l)
 	default:
 		break;
 	}
-}
-
-static void check(void *arg)
-{
-	check_phase(arg);
-	check_waits(arg);
+	check_waits(l);
 }
 
 static void on_stop_time(void *arg)
@@ -167,20 +177,12 @@ static void on_stop_time(void *arg)
 	step(arg, PHASE_EV_STOP_TIME);
 }
 
-/* The first request to stop. */
-static void begin_stop(struct lifecycle *l, const char *reason)
-{
-	l->reason = reason;
-	l->at_signal = *gateway_counts(l->gw);
-	l->budget.t0 = l->budget.end = l->sched->now; /* all that there is for SIGQUIT */
-}
-
 static void on_start_deadline(void *arg)
 {
 	struct lifecycle *l = arg;
 
 	if (l->reason == NULL && !l->started)
-		begin_stop(l, "fatal");
+		l->reason = "fatal";
 	step(l, PHASE_EV_START_DEADLINE);
 }
 
@@ -200,50 +202,33 @@ static void on_lame_duck(void *arg)
 		timer_set(l->sched, &l->lame_duck, over, on_lame_duck, l);
 }
 
-/* ---- the plan ---- */
-
-static void log_plan(const struct lifecycle *l)
-{
-	struct budget b = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, l->sched->now);
-
-	log_info(&l->log, "shutdown_plan", "what a SIGTERM will begin",
-	        F_MS("lame_duck_min_ms", mono_diff(b.lame_duck_min, b.t0)),
-	        F_MS("lame_duck_end_ms", mono_diff(b.lame_duck_end, b.t0)), F_MS("stop_ms", mono_diff(b.stop, b.t0)),
-	        F_MS("end_ms", mono_diff(b.end, b.t0)), F_MS("backstop_ms", mono_diff(b.backstop, b.t0)),
-	        F_MS("killed_ms", mono_diff(b.killed, b.t0)));
-	for (unsigned clip = 1; clip <= b.clipped; clip <<= 1)
-		if (b.clipped & clip)
-			log_warn(&l->log, "shutdown_plan_clipped", budget_clip_sentence(clip));
-}
-
 /* ---- the actions ---- */
 
 static void do_set_budget(struct lifecycle *l)
 {
-	struct budget_start start = start_of(l);
-	struct budget *b = &l->budget;
-
-	*b = budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start);
-	gateway_limit_stop(l->gw, b->stop_eof_ms, b->stop_term_ms);
-	timer_set(l->sched, &l->stop, b->stop, on_stop_time, l);
-	timer_set(l->sched, &l->end, b->end, on_end_time, l);
+	l->budget = budget_of_stop(l, mono_min(l->sched->now, l->ops->signalled(l->arg)));
+	l->ops->arm_backstop(l->arg, l->budget.backstop);
+	l->at_signal = *gateway_counts(l->gw);
+	gateway_limit_stop(l->gw, l->budget.stop_eof_ms, l->budget.stop_term_ms);
+	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
+	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
 	log_info(&l->log, "shutdown_started", "stopping within the budget", F_STR("reason", l->reason),
-	        F_MS("spent_ms", mono_diff(l->sched->now, b->t0)),
-	        F_MS("lame_duck_end_ms", mono_diff(b->lame_duck_end, b->t0)),
-	        F_MS("stop_ms", mono_diff(b->stop, b->t0)), F_MS("end_ms", mono_diff(b->end, b->t0)));
+	        F_MS("lame_duck_end_ms", mono_diff(l->budget.lame_duck_end, l->budget.t0)),
+	        F_MS("stop_ms", mono_diff(l->budget.stop, l->budget.t0)),
+	        F_MS("end_ms", mono_diff(l->budget.end, l->budget.t0)));
 }
 
 static void do_announce(struct lifecycle *l)
 {
-	l->lame_duck_since = l->sched->now;
+	l->lame_duck_since = mono_min(l->lame_duck_since, l->sched->now);
 	l->ops->announce(l->arg, true);
 	gateway_end_pushes(l->gw);
 }
 
 static void do_unannounce(struct lifecycle *l)
 {
-	l->lame_duck_since = MONO_NEVER;
-	l->hook = MONO_NEVER;
+	timer_stop(l->sched, &l->lame_duck);
+	l->lame_duck_since = l->hook = MONO_NEVER;
 	l->ops->announce(l->arg, false);
 }
 
@@ -262,9 +247,12 @@ static void do_stop_unready(struct lifecycle *l)
 static void do_hurry_calls(struct lifecycle *l)
 {
 	mono_t stop = mono_add(l->sched->now, HURRY_MS);
+	msec_t spare_ms = mono_diff(l->budget.backstop, l->budget.end);
 
 	l->budget.stop = mono_min(l->budget.stop, stop);
 	l->budget.end = mono_min(l->budget.end, mono_add(stop, FAST_STOP_MS));
+	l->budget.backstop = mono_add(l->budget.end, spare_ms);
+	l->ops->arm_backstop(l->arg, l->budget.backstop);
 	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
 	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
 }
@@ -345,7 +333,7 @@ static void step(struct lifecycle *l, enum phase_event event)
 	if (l->left)
 		return;
 	struct phase_step s = phase_next(l->phase, event);
-	if (s.next != l->phase)
+	if (!span_eq(span_of(phase_name(s.next)), span_of(phase_name(l->phase)))) /* not from a phase to its twin */
 		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
 		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));
 	l->phase = s.next;
@@ -355,6 +343,32 @@ static void step(struct lifecycle *l, enum phase_event event)
 }
 
 /* ---- the outside ---- */
+
+/* What a signal would mean now; at the signal itself `shutdown_started` tells what it does mean. */
+static void log_plan(const struct lifecycle *l)
+{
+	mono_t now = l->sched->now;
+	struct budget b = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, now);
+
+	log_info(&l->log, "shutdown_plan", "how a stop will go",
+	        F_MS("lame_duck_end_ms", mono_diff(b.lame_duck_end, now)), F_MS("stop_ms", mono_diff(b.stop, now)),
+	        F_MS("end_ms", mono_diff(b.end, now)), F_MS("killed_ms", mono_diff(b.killed, now)));
+	for (unsigned clip = CLIP_MARGIN; clip <= CLIP_PRE_STOP; clip <<= 1)
+		if (b.clipped & clip)
+			log_warn(&l->log, "shutdown_plan_clipped", budget_clip_sentence(clip));
+}
+
+void lifecycle_reconfigure(
+        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms)
+{
+	if (l->reason != NULL)
+		return;
+	l->conf = *conf;
+	l->longest_eof_ms = longest_eof_ms;
+	l->longest_term_ms = longest_term_ms;
+	log_plan(l);
+	gateway_changed(l->gw);
+}
 
 void lifecycle_start(struct lifecycle *l)
 {
@@ -380,87 +394,76 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 	enum phase_event event = rows[what].first;
 
 	if (l->reason == NULL)
-		begin_stop(l, rows[what].name);
+		l->reason = rows[what].name;
 	else if (what == STOP_TERM || what == STOP_INT)
 		event = l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN;
 	l->hurried = l->hurried || event == PHASE_EV_AGAIN;
 	step(l, event);
 }
 
-void lifecycle_reconfigure(
-        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms)
-{
-	if (l->reason != NULL)
-		return;
-	l->conf = *conf;
-	l->longest_eof_ms = longest_eof_ms;
-	l->longest_term_ms = longest_term_ms;
-	log_plan(l);
-	gateway_changed(l->gw);
-}
-
 void lifecycle_drain(struct lifecycle *l, bool hook)
 {
+	log_info(&l->log, "drain", "asked to drain", F_BOOL("hook", hook), F_STR("phase", phase_name(l->phase)));
 	if (hook && l->reason == NULL)
 		l->hook = mono_min(l->hook, l->sched->now);
 	step(l, PHASE_EV_DRAIN);
 }
 
-bool lifecycle_cancel_drain(struct lifecycle *l)
+bool lifecycle_drain_cancel(struct lifecycle *l)
 {
+	if (l->reason != NULL)
+		return false;
+	log_info(&l->log, "drain_cancelled", "asked to go on as before", F_STR("phase", phase_name(l->phase)));
 	step(l, PHASE_EV_DRAIN_CANCEL);
-	return l->reason == NULL;
+	return true;
 }
 
-void lifecycle_drain_state(const struct lifecycle *l, struct lifecycle_drain *out)
+void lifecycle_drain_state(const struct lifecycle *l, struct drain_state *out)
 {
+	bool begun = l->reason != NULL || l->hook.ms != MONO_NEVER.ms;
+	mono_t now = l->sched->now;
+	mono_t end = l->reason != NULL ? l->budget.end : budget_of_stop(l, now).end;
 	struct gateway_state state;
-	struct budget_start start = start_of(l);
-	mono_t end = l->budget.end;
 
-	if (l->reason == NULL)
-		end = budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start).end;
 	gateway_state(l->gw, &state);
-	*out = (struct lifecycle_drain){
-		.drained = mono_past(drained_at(l), l->sched->now),
+	*out = (struct drain_state){
+		.drained = lifecycle_is_drained(l),
 		.in_flight = state.in_flight,
-		.since_ms = l->lame_duck_since.ms != MONO_NEVER.ms ? mono_diff(l->sched->now, l->lame_duck_since) : -1,
-		.left_ms = l->reason != NULL || l->hook.ms != MONO_NEVER.ms ? mono_diff(end, l->sched->now) : -1,
+		.since_ms = l->lame_duck_since.ms != MONO_NEVER.ms ? mono_diff(now, l->lame_duck_since) : -1,
+		.left_ms = begun ? mono_diff(end, now) : -1,
 	};
 }
 
-/* The point STOP, had the signal come with the hook: whatever the hook waits for, the signal then finds its time. */
+/* A hook is let go at the point STOP of a signal that had come with it: what it waits for is not to eat up what the
+ * signal behind it needs. */
 static mono_t hook_must_end(const struct lifecycle *l)
 {
-	if (l->reason != NULL || l->hook.ms == MONO_NEVER.ms)
-		return MONO_NEVER;
-	const struct budget_start start = { .signal = l->hook, .hook = l->hook, .lame_duck = MONO_NEVER };
-	return budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start).stop;
+	bool waits_for_signal = l->reason == NULL && l->hook.ms != MONO_NEVER.ms;
+
+	return waits_for_signal ? budget_of_stop(l, l->hook).stop : MONO_NEVER;
 }
 
-void lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*over)(void *arg), void *arg)
+bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*done)(void *arg), void *arg)
 {
-	mono_t until = mono_min(mono_add(l->sched->now, timeout_ms), hook_must_end(l));
+	mono_t until = mono_add(l->sched->now, timeout_ms < 0 ? l->conf.lame_duck_max_ms : timeout_ms);
 
-	w->lifecycle = l;
-	w->over = over;
-	w->arg = arg;
+	if (l->wait_count == DRAIN_WAITS_MAX)
+		return false;
+	*w = (struct drain_wait){ .lifecycle = l, .done = done, .arg = arg };
 	list_append(&l->waits, &w->node);
-	timer_set(l->sched, &w->timeout, until, on_wait_timeout, w);
-	gateway_changed(l->gw);
+	l->wait_count++;
+	timer_set(l->sched, &w->timeout, mono_min(until, hook_must_end(l)), on_wait_timeout, w);
+	post_set(l->sched, &l->check_post, check, l);
+	return true;
 }
 
-void lifecycle_stop_waiting(struct drain_wait *w)
+void lifecycle_wait_cancel(struct drain_wait *w)
 {
-	if (w->lifecycle == NULL)
+	if (!list_is_linked(&w->node))
 		return;
 	list_unlink(&w->node);
 	timer_stop(w->lifecycle->sched, &w->timeout);
-}
-
-msec_t lifecycle_wait_default(const struct lifecycle *l)
-{
-	return l->conf.lame_duck_max_ms;
+	w->lifecycle->wait_count--;
 }
 
 void lifecycle_fronts_done(struct lifecycle *l)
@@ -482,7 +485,7 @@ bool lifecycle_is_ready(const struct lifecycle *l)
 {
 	struct gateway_state state;
 
-	if (l->phase == PHASE_LAME_DUCK || l->phase == PHASE_LAME_DUCK_HELD)
+	if (is_lame_duck(l))
 		return l->conf.ready_while_draining;
 	if (l->phase != PHASE_READY)
 		return false;

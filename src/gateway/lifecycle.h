@@ -22,6 +22,10 @@ struct lifecycle_ops {
 	void (*close_fronts)(void *arg, mono_t deadline);
 	/* SIGKILL to all groups that are left, at once. */
 	void (*kill_backends)(void *arg);
+	/* When the signal came that the loop may have read late; MONO_NEVER: not known. */
+	mono_t (*signalled)(void *arg);
+	/* Ends the process by force at that point, should it still be there. */
+	void (*arm_backstop)(void *arg, mono_t at);
 	/* All is over. */
 	void (*exit)(void *arg);
 };
@@ -31,53 +35,59 @@ struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, msec_t longes
         struct gateway *gw, struct sched *sched, const struct lifecycle_ops *ops, void *arg, const struct logger *lg);
 void lifecycle_free(struct lifecycle **l);
 
-/* Listeners are up: logs the plan of the end, and starts the backends. */
+/* Listeners are up: starts the backends. */
 void lifecycle_start(struct lifecycle *l);
-
-/* The configuration was read again. Too late once a request to stop has set the budget; startDeadline is of the start
- * and stays as it was. */
-void lifecycle_reconfigure(
-        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms);
 
 enum stop_signal { STOP_TERM, STOP_INT, STOP_STDIN_EOF, STOP_QUIT };
 void lifecycle_stop(struct lifecycle *l, enum stop_signal what);
 void lifecycle_fronts_done(struct lifecycle *l);
 
-enum phase lifecycle_phase(const struct lifecycle *l);
+/*
+ * A new configuration, for a stop that has not begun. The budget of one that has stays as it is, whatever may be
+ * written in the file by then.
+ */
+void lifecycle_reconfigure(
+        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms);
 
 /*
- * /drain (interface.md, 3): lame-duck without an end, which a stop signal goes on with. `hook`: this is a preStop hook,
- * and the grace period began now. Asking again changes nothing, nor does asking after a stop signal; of several hooks
- * the first counts, because a kubelet that was restarted runs them again, and too early an end is the safe one.
+ * /drain: lame-duck without an end, until a signal goes on from there or a cancel leads back. Once or twice is the
+ * same. `hook`: the grace period begins now, in a preStop hook; the first one says when (a kubelet that was restarted
+ * runs it again, and the earlier moment is the safe one). False for a cancel that comes too late: there is no way back
+ * from a signal.
  */
 void lifecycle_drain(struct lifecycle *l, bool hook);
+bool lifecycle_drain_cancel(struct lifecycle *l);
 
-/* Back to where we were; the hook is forgotten. False: somebody asked us to stop, and there is no way back. */
-bool lifecycle_cancel_drain(struct lifecycle *l);
+/* Lame-duck is over, or would be without a signal to wait for, and no call is in flight. */
+bool lifecycle_is_drained(const struct lifecycle *l);
 
-struct lifecycle_drain {
-	bool drained; /* lame-duck is over, or would be by its rule, and nothing is in flight */
+/* The same with what there is to say about it. */
+struct drain_state {
+	bool drained;
 	unsigned in_flight;
-	msec_t since_ms; /* so long ago lame-duck began; -1: it did not */
+	msec_t since_ms; /* so long ago lame-duck began; -1: it has not */
 	msec_t left_ms;  /* of the budget, until we are gone; -1: neither a signal nor a hook has begun it */
 };
-void lifecycle_drain_state(const struct lifecycle *l, struct lifecycle_drain *out);
+void lifecycle_drain_state(const struct lifecycle *l, struct drain_state *out);
 
-/*
- * Somebody waits until all is drained. `over` is called once, from the loop: then, or when the drain was cancelled, or
- * when the time is up (a hook is not left to eat what the signal after it needs), and always before the process leaves.
- * Owned by who waits; zeroed it is idle.
- */
+/* Somebody who waits for that; embedded in what is theirs. */
 struct drain_wait {
-	struct list node;
-	struct lifecycle *lifecycle;
+	struct list node; /* in the lifecycle */
 	struct timer timeout;
-	void (*over)(void *arg);
+	struct lifecycle *lifecycle;
+	void (*done)(
+	        void *arg); /* drained, cancelled, time is up, or we leave: lifecycle_is_drained tells. Once, later */
 	void *arg;
 };
-void lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*over)(void *arg), void *arg);
-void lifecycle_stop_waiting(struct drain_wait *w);
-msec_t lifecycle_wait_default(const struct lifecycle *l); /* lameDuck.max */
+
+#define DRAIN_WAITS_MAX 64
+
+/* `timeout_ms` < 0: lameDuck.max. A hook waits at most until servers must be stopped. False: DRAIN_WAITS_MAX wait
+ * already, and `done` will not be called. */
+bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*done)(void *arg), void *arg);
+void lifecycle_wait_cancel(struct drain_wait *w); /* `done` will not be called */
+
+enum phase lifecycle_phase(const struct lifecycle *l);
 
 /* Started once: what /startupz says. Started and not draining: what /readyz says. */
 bool lifecycle_is_started(const struct lifecycle *l);
