@@ -161,14 +161,19 @@ void stdio_step(struct stdio *s, enum life_event event)
 
 /* --- its process --- */
 
-static void close_stdin(void *arg)
+/*
+ * What is left then is the rest of a line, and our own last words, such as notifications/cancelled. They are written
+ * first, however slowly it reads: it would not see the end before it has read what is in the pipe anyway.
+ */
+void stdio_close_stdin(void *arg)
 {
 	struct stdio *s = arg;
+	bool listens = s->in != NULL && s->life.state != LIFE_FALLING;
 
-	/* What is left then are our own last words, such as notifications/cancelled. */
-	if (s->in != NULL && (s->life.state == LIFE_STOPPING || s->life.state == LIFE_PARKING))
-		outbox_write(&s->outbox, watch_fd(s->in));
-	watch_close(&s->in);
+	if (listens && outbox_write(&s->outbox, watch_fd(s->in)) == OUTBOX_BLOCKED)
+		watch_set(s->in, WATCH_WRITE);
+	else
+		watch_close(&s->in);
 }
 
 static void explain_exit(struct stdio *s, const struct child_exit *how)
@@ -177,8 +182,9 @@ static void explain_exit(struct stdio *s, const struct child_exit *how)
 		stdio_explain(s, "killed by signal %d (%s)", how->code, strsignal(how->code));
 	else
 		stdio_explain(s, "exited with code %d", how->code);
-	log_warn(&s->log, "backend_exited", "the server's process ended without being asked to", F_STR("how", s->why),
-	        F_INT("in_flight", s->life.in_flight));
+	log_info(&s->log, "backend_exited", "the server's process has ended without being asked to",
+	        F_STR("how", s->why), F_INT("in_flight", s->life.in_flight));
+	s->died = true;
 	s->tell_anyway = true;
 	tell_soon(s);
 }
@@ -238,12 +244,25 @@ static bool watch_pipes(struct stdio *s, int in, int out, int err)
 	return false;
 }
 
+/*
+ * A SIGTERM for the whole group (systemd's KillMode=control-group) may reach the server a moment before us. So an end
+ * is called a crash when the next try is due and nobody has asked us to stop meanwhile.
+ */
+static void tell_crash(struct stdio *s)
+{
+	if (s->died && !s->stop_is_near)
+		log_warn(&s->log, "backend_crashed", "the server has crashed and is started again",
+		        F_STR("how", s->why));
+	s->died = false;
+}
+
 static void spawn(struct stdio *s)
 {
 	static const struct child_events events = { .exited = exited, .gone = gone };
 	int in, out, err;
 	struct err e;
 
+	tell_crash(s);
 	s->starts++;
 	s->restarts += s->fell;
 	s->fell = s->blocked = s->pipe_broke = false;
@@ -255,7 +274,7 @@ static void spawn(struct stdio *s)
 		stdio_step(s, LIFE_EV_NO_SPAWN);
 		return;
 	}
-	child_on_close_stdin(s->child, close_stdin);
+	child_on_close_stdin(s->child, stdio_close_stdin);
 	lines_init(&s->lines, s->base.conf->max_message_bytes);
 	stderr_log_init(&s->stderr_log, &s->log, stdio_now(s));
 	if (watch_pipes(s, in, out, err))

@@ -225,6 +225,8 @@ void gateway_changed(struct gateway *gw)
 void gateway_refuse_new(struct gateway *gw)
 {
 	gw->refusing = true;
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		gw->slots[i].backend->ops->no_more(gw->slots[i].backend);
 }
 
 void gateway_cut_calls(struct gateway *gw)

@@ -127,7 +127,7 @@ bool gateway_is_degraded(const struct gateway *gw);
 void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg);
 void gateway_changed(struct gateway *gw); /* posts it */
 
-void gateway_refuse_new(struct gateway *gw);
+void gateway_refuse_new(struct gateway *gw);  /* requests and processes: those that are there go on */
 void gateway_cut_calls(struct gateway *gw);   /* calls in flight end with END_DRAINING, now */
 void gateway_cut_orphans(struct gateway *gw); /* calls that no client waits for are cancelled */
 void gateway_end_pushes(struct gateway *gw);

@@ -94,7 +94,7 @@ static void on_state(void *arg, enum backend_state now, const char *why, unsigne
 	snprintf(slot->why, sizeof(slot->why), "%s", why != NULL ? why : "");
 	if (now == BACKEND_READY)
 		tell_level(slot);
-	if (now == BACKEND_READY || now == BACKEND_BACKOFF) {
+	if (now != BACKEND_STARTING) {
 		slot->tried = true;
 		lists_recheck(gw);
 	}

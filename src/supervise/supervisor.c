@@ -9,7 +9,8 @@
 
 #define SCAN_GAP_MS 5       /* a storm of SIGCHLD costs no more scans than this allows */
 #define SCAN_AGAIN_MS 1000  /* the list of children is best effort: look once more after things have calmed down */
-#define LOOKS_MAX 3         /* for the tag of a stranger: an environment is empty for a moment during exec */
+#define LOOKS_MAX 4         /* for the tag of a stranger: an environment is empty for a moment during exec */
+#define LOOK_AGAIN_MS 10    /* after the first look; then ten times as long */
 #define ORPHAN_TERM_MS 1000 /* from SIGTERM to SIGKILL for the orphan of a child that is long gone */
 
 /* A child of ours that we did not start: re-parented to us when its parent ended. Freed when it is reaped. */
@@ -17,6 +18,7 @@ struct stranger {
 	pid_t pid;
 	char tag[REAPER_TAG_MAX]; /* "": not known */
 	int looks;
+	mono_t look_at; /* not before */
 	bool termed, killed;
 	mono_t termed_at;
 };
@@ -71,16 +73,29 @@ static struct child *child_with_tag(struct supervisor *s, const char *tag)
 	return NULL;
 }
 
+/* Not at each scan: in a storm of them all looks would fall into one moment. */
+static void look_later(struct supervisor *s, struct stranger *st)
+{
+	msec_t wait_ms = LOOK_AGAIN_MS;
+
+	for (int i = 1; i < st->looks; i++)
+		wait_ms *= 10;
+	st->look_at = mono_add(loop_now(s->loop), wait_ms);
+	scan_in(s, wait_ms);
+}
+
 /* Whose orphan it is: by its environment, else by its session, whose number is not used again while it has members. */
 static void identify(struct supervisor *s, struct stranger *st)
 {
-	if (st->tag[0] != '\0' || st->looks == LOOKS_MAX || reaper_tag(st->pid, st->tag))
+	if (st->tag[0] != '\0' || st->looks == LOOKS_MAX || !mono_past(st->look_at, loop_now(s->loop)))
+		return;
+	if (reaper_tag(st->pid, st->tag))
 		return;
 	struct child *c = child_in_session(s, getsid(st->pid));
 	if (c != NULL)
 		memcpy(st->tag, c->tag, sizeof(st->tag));
 	else if (++st->looks < LOOKS_MAX)
-		scan_in(s, SCAN_AGAIN_MS);
+		look_later(s, st);
 }
 
 static void signal_stranger(struct supervisor *s, const struct stranger *st, int signo, bool again)
@@ -269,6 +284,7 @@ struct supervisor *supervisor_new(struct loop *l, const struct logger *lg, struc
 		free(s);
 		return NULL;
 	}
+	s->groups.proc_is_ours = s->reaper.proc_is_ours;
 	if (!s->reaper.proc_is_ours)
 		log_warn(&s->log, "foreign_proc", "/proc shows another pid namespace: orphans cannot be told apart");
 	return s;
@@ -277,6 +293,11 @@ struct supervisor *supervisor_new(struct loop *l, const struct logger *lg, struc
 void supervisor_set_child_fds(struct supervisor *s, unsigned long soft)
 {
 	s->spawner.soft_fds = soft;
+}
+
+const struct groups *supervisor_groups(const struct supervisor *s)
+{
+	return &s->groups;
 }
 
 void supervisor_stats(const struct supervisor *s, struct supervisor_stats *stats)

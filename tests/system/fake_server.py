@@ -31,6 +31,7 @@ messages that came so far, raw), pid, env {name}, and
     fork          so many grandchildren that ignore SIGTERM and leave the session; {"fork": 1, "same_group": true}
     call_back     sends that request of its own, waits for the answer and remembers it (see `received`)
     set           {"tools": [...]} replaces a list          stop    goes to sleep for ever (SIGSTOP)
+    block         neither reads nor writes for so many ms
   In texts $ID stands for the id of the call as it came on the wire, $TOKEN for its progress token.
 """
 
@@ -290,6 +291,8 @@ class Server:
             self.line(self.fill(dumps(step["call_back"]), m))
         elif "set" in step:
             self.lists.update(step["set"])
+        elif "block" in step:
+            time.sleep(step["block"] / 1000)
         elif "stop" in step:
             os.kill(os.getpid(), signal.SIGSTOP)
         else:
