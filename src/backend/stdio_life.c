@@ -189,10 +189,10 @@ static void explain_exit(struct stdio *s, const struct child_exit *how)
 	tell_soon(s);
 }
 
-/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours. */
+/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours if it lived to see it. */
 static bool is_better_reason(const struct stdio *s, const struct child_exit *how)
 {
-	bool ours = how->killed || (how->signaled && how->code == SIGTERM);
+	bool ours = how->killed || (how->asked && how->signaled && how->code == SIGTERM);
 
 	return s->life.state == LIFE_FALLING && s->pipe_broke && !ours;
 }
