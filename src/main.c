@@ -12,11 +12,13 @@
 /* Blocked for ever and in every thread: they are read from a signalfd. One that comes before that is not lost. */
 static void block_signals(void)
 {
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2 }; /* errors say it; or nothing is meant */
 	sigset_t set;
 
 	signals_ours(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
 }
 
 /* Or the first descriptor that we open would take the place of stdin, stdout or stderr. */

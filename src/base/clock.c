@@ -15,6 +15,11 @@ mono_t clock_mono(void)
 	return (mono_t){ read_ms(CLOCK_MONOTONIC) };
 }
 
+mono_t clock_mono_coarse(void)
+{
+	return (mono_t){ read_ms(CLOCK_MONOTONIC_COARSE) };
+}
+
 int64_t clock_wall_ms(void)
 {
 	return read_ms(CLOCK_REALTIME);

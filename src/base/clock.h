@@ -46,6 +46,9 @@ static inline mono_t mono_max(mono_t a, mono_t b)
 /* CLOCK_MONOTONIC. The pure core never calls it: it is told `now`. */
 mono_t clock_mono(void);
 
+/* The same clock as of the last tick of the kernel, a few milliseconds ago; reading it costs next to nothing. */
+mono_t clock_mono_coarse(void);
+
 /* Milliseconds since 1970, for logs and tokens that outlive the process. */
 int64_t clock_wall_ms(void);
 

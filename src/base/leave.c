@@ -10,13 +10,18 @@ void __gcov_dump(void);
 #include <sanitizer/lsan_interface.h>
 #endif
 
-_Noreturn void process_leave(int code)
+_Noreturn void process_leave_hung(int code)
 {
 #ifdef SLUICE_COVERAGE
 	__gcov_dump();
 #endif
+	_exit(code);
+}
+
+_Noreturn void process_leave(int code)
+{
 #if defined(__SANITIZE_ADDRESS__)
 	__lsan_do_leak_check();
 #endif
-	_exit(code);
+	process_leave_hung(code);
 }

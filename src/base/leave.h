@@ -7,4 +7,7 @@
 
 _Noreturn void process_leave(int code);
 
+/* The same, from another thread while main hangs: without the leak check, which would wait for main. */
+_Noreturn void process_leave_hung(int code);
+
 #endif

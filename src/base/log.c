@@ -176,13 +176,8 @@ static ssize_t try_nowait(struct log *log, struct span s)
 	return n;
 }
 
-static ssize_t write_some(struct log *log, struct span s)
+static ssize_t write_now(const struct log *log, struct span s)
 {
-	if (log->way == WAY_UNKNOWN) {
-		ssize_t n = try_nowait(log, s);
-		if (log->way == WAY_NOWAIT || log->way == WAY_UNKNOWN)
-			return n;
-	}
 	switch (log->way) {
 	case WAY_PLAIN:
 		return write(out_fd(log), s.p, s.n);
@@ -191,6 +186,16 @@ static ssize_t write_some(struct log *log, struct span s)
 	default:
 		return write_nowait(log, s);
 	}
+}
+
+static ssize_t write_some(struct log *log, struct span s)
+{
+	if (log->way == WAY_UNKNOWN) {
+		ssize_t n = try_nowait(log, s);
+		if (log->way == WAY_NOWAIT || log->way == WAY_UNKNOWN)
+			return n;
+	}
+	return write_now(log, s);
 }
 
 /* As many whole lines as a pipe takes in one piece. */
@@ -293,6 +298,14 @@ void log_write(const struct logger *lg, enum log_level level, const char *event,
 	                          .fields = fields,
 	                          .n = n });
 	log_flush(lg->log);
+}
+
+void log_write_past(const struct log *log, const struct log_line *line)
+{
+	char text[LOG_LINE_MAX];
+
+	if (log != NULL)
+		(void)!write_now(log, (struct span){ text, log_line_format(text, log->format, line) });
 }
 
 /* The log */

@@ -67,6 +67,13 @@ void log_write(const struct logger *lg, enum log_level level, const char *event,
 int log_wait_fd(const struct log *log);
 bool log_flush(struct log *log); /* true when nothing is left */
 
+/*
+ * From another thread, when the owner of the log hangs: one line past all that waits, if it can be written now. Takes
+ * no lock and no memory, which the owner may hold.
+ */
+struct log_line;
+void log_write_past(const struct log *log, const struct log_line *line);
+
 /* From now on lines may use the room that is kept for the end: the one that tells how the process ended fits in. */
 void log_last_words(struct log *log);
 

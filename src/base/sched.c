@@ -72,26 +72,27 @@ static void tell(struct sched *s)
 		s->wanted(s);
 }
 
-void timer_set(struct sched *s, struct timer *t, mono_t at, void (*fire)(void *arg), void *arg)
+void timer_set_named(struct sched *s, struct timer *t, mono_t at, void (*fire)(void *arg), void *arg, const char *name)
 {
 	timer_stop(s, t);
 	if (s->count == s->room) {
 		s->room = s->room > 0 ? s->room * 2 : 64;
 		s->heap = mem_realloc(s->heap, s->room * sizeof(struct timer *));
 	}
-	*t = (struct timer){ .at = at, .order = s->order++, .fire = fire, .arg = arg };
+	*t = (struct timer){ .at = at, .order = s->order++, .fire = fire, .arg = arg, .name = name };
 	sift_up(s, t, ++s->count);
 	if (t->index == 1)
 		tell(s);
 }
 
-void post_set(struct sched *s, struct post *p, void (*run)(void *arg), void *arg)
+void post_set_named(struct sched *s, struct post *p, void (*run)(void *arg), void *arg, const char *name)
 {
 	if (list_is_linked(&p->node))
 		return;
 	bool first = list_is_empty(&s->posts);
 	p->run = run;
 	p->arg = arg;
+	p->name = name;
 	list_append(&s->posts, &p->node);
 	if (first)
 		tell(s);
@@ -100,6 +101,13 @@ void post_set(struct sched *s, struct post *p, void (*run)(void *arg), void *arg
 void post_cancel(struct post *p)
 {
 	list_unlink(&p->node);
+}
+
+static void call(struct sched *s, void (*callback)(void *arg), void *arg, const char *name)
+{
+	sched_begin(s, name);
+	callback(arg);
+	sched_end(s, name);
 }
 
 mono_t sched_first(const struct sched *s)
@@ -116,7 +124,7 @@ void sched_run_timers(struct sched *s, mono_t now)
 	while (s->count > 0 && mono_past(s->heap[0]->at, now) && s->heap[0]->order < until) {
 		struct timer *t = s->heap[0];
 		timer_stop(s, t);
-		t->fire(t->arg);
+		call(s, t->fire, t->arg, t->name);
 	}
 }
 
@@ -127,6 +135,6 @@ void sched_run_posts(struct sched *s)
 	list_move_all(&s->posts, &batch);
 	for (struct list *node; (node = list_take_first(&batch)) != NULL;) {
 		struct post *p = list_entry(node, struct post, node);
-		p->run(p->arg);
+		call(s, p->run, p->arg, p->name);
 	}
 }

@@ -9,6 +9,8 @@
 #ifndef SLUICE_BASE_SCHED_H
 #define SLUICE_BASE_SCHED_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/list.h"
 
@@ -18,12 +20,14 @@ struct timer {
 	size_t index;   /* in the heap, from 1; 0: idle */
 	void (*fire)(void *arg);
 	void *arg;
+	const char *name; /* of `fire` */
 };
 
 struct post {
 	struct list node;
 	void (*run)(void *arg);
 	void *arg;
+	const char *name; /* of `run` */
 };
 
 struct sched {
@@ -35,13 +39,20 @@ struct sched {
 	void *owner;
 	void (*wanted)(
 	        struct sched *s); /* tells the driver of the first post or of an earlier first deadline; may be NULL */
+	_Atomic(const char *) running; /* the callback at work, NULL between two; another thread may look */
+	void (*ended)(struct sched *s, const char *callback); /* tells the driver that one has returned; may be NULL */
 };
 
 void sched_init(struct sched *s, mono_t now);
 void sched_clear(struct sched *s);
 
+/* What a callback is called in the log: a constant, made where it is passed. */
+#define CALLBACK_NAME(function) __FILE_NAME__ ":" #function
+
 /* Sets or moves the timer. It is idle again when `fire` runs. */
-void timer_set(struct sched *s, struct timer *t, mono_t at, void (*fire)(void *arg), void *arg);
+#define timer_set(s, t, at, fire, arg) timer_set_named((s), (t), (at), (fire), (arg), CALLBACK_NAME(fire))
+#define timer_set_in(s, t, in_ms, fire, arg) timer_set_in_named((s), (t), (in_ms), (fire), (arg), CALLBACK_NAME(fire))
+void timer_set_named(struct sched *s, struct timer *t, mono_t at, void (*fire)(void *arg), void *arg, const char *name);
 void timer_stop(struct sched *s, struct timer *t);
 
 static inline bool timer_is_set(const struct timer *t)
@@ -49,18 +60,33 @@ static inline bool timer_is_set(const struct timer *t)
 	return t->index != 0;
 }
 
-static inline void timer_set_in(struct sched *s, struct timer *t, msec_t in_ms, void (*fire)(void *arg), void *arg)
+static inline void timer_set_in_named(
+        struct sched *s, struct timer *t, msec_t in_ms, void (*fire)(void *arg), void *arg, const char *name)
 {
-	timer_set(s, t, mono_add(s->now, in_ms), fire, arg);
+	timer_set_named(s, t, mono_add(s->now, in_ms), fire, arg, name);
 }
 
 /* Runs `run` once, after the callback in progress has returned. Posting an already posted one changes nothing. */
-void post_set(struct sched *s, struct post *p, void (*run)(void *arg), void *arg);
+#define post_set(s, p, run, arg) post_set_named((s), (p), (run), (arg), CALLBACK_NAME(run))
+void post_set_named(struct sched *s, struct post *p, void (*run)(void *arg), void *arg, const char *name);
 void post_cancel(struct post *p);
 
 /* For drivers: the first deadline (MONO_NEVER without one); run all that is due at `now`, and all posts. */
 mono_t sched_first(const struct sched *s);
 void sched_run_timers(struct sched *s, mono_t now);
 void sched_run_posts(struct sched *s);
+
+/* For drivers, around each callback of their own. */
+static inline void sched_begin(struct sched *s, const char *callback)
+{
+	atomic_store_explicit(&s->running, callback, memory_order_relaxed);
+}
+
+static inline void sched_end(struct sched *s, const char *callback)
+{
+	if (s->ended != NULL)
+		s->ended(s, callback);
+	atomic_store_explicit(&s->running, NULL, memory_order_relaxed);
+}
 
 #endif

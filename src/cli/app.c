@@ -54,6 +54,17 @@ static void log_messages(const struct logger *lg, const struct config_messages *
 		        F_STR("file", m->source), F_INT("line", m->line), F_INT("column", m->column));
 }
 
+static void note_fault(struct app *app, const struct config_messages *messages)
+{
+	const struct config_message *m = messages->first;
+
+	while (m != NULL && m->kind != CONFIG_ERROR)
+		m = m->next;
+	if (m != NULL)
+		err_set(&app->fault, "configuration: %s%s%s", m->path != NULL ? m->path : "",
+		        m->path != NULL ? ": " : "", m->sentence);
+}
+
 static void on_log_writable(void *arg, unsigned events)
 {
 	struct app *app = arg;
@@ -92,6 +103,7 @@ static bool load(struct app *app, const struct config_sources *from)
 		set_log(app);
 	struct logger lg = app_logger(app, "config");
 	log_messages(&lg, &messages);
+	note_fault(app, &messages);
 	config_messages_free(&messages);
 	return app->config != NULL;
 }
@@ -169,13 +181,14 @@ static bool raise_limits(struct app *app, struct err *e)
 
 static bool make_parts(struct app *app, struct err *e)
 {
-	struct logger lg = app_logger(app, "supervise");
+	struct logger lg = app_logger(app, "supervise"), of_loop = app_logger(app, "loop");
 	sigset_t set;
 
 	signals_ours(&set);
 	app->loop = loop_new(e);
 	if (app->loop == NULL)
 		return false;
+	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
@@ -188,12 +201,10 @@ static bool make_parts(struct app *app, struct err *e)
 
 static int start(struct app *app)
 {
-	struct err e;
-
-	if (make_parts(app, &e))
+	if (make_parts(app, &app->fault))
 		return CLI_OK;
 	struct logger lg = app_logger(app, "main");
-	log_error(&lg, "start_failed", "cannot start", F_ERR(&e));
+	log_error(&lg, "start_failed", "cannot start", F_ERR(&app->fault));
 	return CLI_INTERNAL;
 }
 

@@ -20,6 +20,7 @@ struct app {
 	struct gateway *gateway;
 	void (*signal)(void *arg, int signo, int pid); /* all but SIGCHLD */
 	void *signal_arg;
+	struct err fault; /* why it could not be opened: the first reason */
 };
 
 /*

@@ -1,26 +1,27 @@
 /*
  * sluice serve: the gateway, over stdio or over HTTP, from its start to its last line.
  */
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "cli/app.h"
 #include "cli/cli.h"
+#include "cli/last_words.h"
 #include "front/http_front.h"
 #include "front/stdio_front.h"
 #include "net/address.h"
-#include "json/write.h"
+#include "supervise/backstop.h"
 
 #define DEFAULT_HTTP "127.0.0.1:8080"
-#define DEFAULT_TERMINATION_LOG "/dev/termination-log"
 #define SWEEP_MS 500
+#define FLUSH_MS 1000
 
 struct serve {
 	struct app app;
 	const struct cli_options *options;
 	struct logger log;
 	struct lifecycle *lifecycle;
+	struct backstop *backstop;
 	struct http_front *http;   /* main and admin port; the admin port also in stdio mode */
 	struct stdio_front *stdio; /* NULL over HTTP */
 	unsigned fronts_open;
@@ -77,11 +78,34 @@ static void on_swept(void *arg)
 	loop_stop(s->app.loop);
 }
 
+static mono_t on_signalled(void *arg)
+{
+	const struct serve *s = arg;
+
+	return backstop_signalled(s->backstop);
+}
+
+static void on_arm_backstop(void *arg, mono_t at)
+{
+	struct serve *s = arg;
+
+	backstop_arm(s->backstop, at);
+}
+
+/* What takes a while at the end gets half of the time that is left before the process is ended by force. */
+static mono_t in_time(const struct serve *s, msec_t most_ms)
+{
+	mono_t now = clock_mono();
+	msec_t half_ms = s->backstop != NULL ? mono_diff(backstop_at(s->backstop), now) / 2 : most_ms;
+
+	return mono_add(now, half_ms < most_ms ? half_ms : most_ms);
+}
+
 static void on_exit_now(void *arg)
 {
 	struct serve *s = arg;
 
-	supervisor_sweep(s->app.supervisor, mono_add(loop_now(s->app.loop), SWEEP_MS), on_swept, s);
+	supervisor_sweep(s->app.supervisor, in_time(s, SWEEP_MS), on_swept, s);
 }
 
 static const struct lifecycle_ops lifecycle_ops = {
@@ -89,6 +113,8 @@ static const struct lifecycle_ops lifecycle_ops = {
 	.last_request = on_last_request,
 	.close_fronts = on_close_fronts,
 	.kill_backends = on_kill_backends,
+	.signalled = on_signalled,
+	.arm_backstop = on_arm_backstop,
 	.exit = on_exit_now,
 };
 
@@ -178,6 +204,23 @@ static void make_lifecycle(struct serve *s)
 	        &c->lifecycle, eof_ms, term_ms, s->app.gateway, loop_sched(s->app.loop), &lifecycle_ops, s, &lg);
 }
 
+static bool start_backstop(struct serve *s, struct err *e)
+{
+	const struct lifecycle_conf *conf = &s->app.config->lifecycle;
+	struct budget budget = budget_at(conf, 0, 0, (mono_t){ 0 });
+
+	s->backstop = backstop_start(
+	        &(struct backstop_conf){
+	                .limit_ms = mono_diff(budget.backstop, budget.t0),
+	                .last_words = last_words_open(conf->termination_log),
+	                .log = app_logger(&s->app, "backstop"),
+	                .loop = s->app.loop,
+	                .groups = supervisor_groups(s->app.supervisor),
+	        },
+	        e);
+	return s->backstop != NULL;
+}
+
 static void make_http_front(struct serve *s)
 {
 	const struct config *c = s->app.config;
@@ -204,7 +247,7 @@ static bool open_fronts(struct serve *s, struct err *e)
 	return s->options->http != NULL ? listen_main(s, e) : open_stdio(s, e);
 }
 
-/* ---- the last line ---- */
+/* ---- the end ---- */
 
 static int exit_code(const struct serve *s, const struct lifecycle_summary *sum, const struct supervisor_stats *stats)
 {
@@ -214,33 +257,7 @@ static int exit_code(const struct serve *s, const struct lifecycle_summary *sum,
 	return s->app.config->lifecycle.strict_exit && cut ? CLI_CUT : CLI_OK;
 }
 
-/* Kubernetes shows this file's content as the container's last words. */
-static void write_termination_log(const struct serve *s, const struct log_field *fields, size_t n)
-{
-	const char *path = s->app.config->lifecycle.termination_log;
-	AUTO_FD int fd =
-	        open(path != NULL ? path : DEFAULT_TERMINATION_LOG, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
-	struct buf text = { 0 };
-	struct json_writer w = json_writer(&text);
-
-	if (fd < 0)
-		return;
-	json_open(&w, '{');
-	for (size_t i = 0; i < n; i++) {
-		if (fields[i].type == FIELD_TEXT)
-			json_member_text(&w, fields[i].key, fields[i].text);
-		else if (fields[i].type == FIELD_BOOL)
-			json_member_bool(&w, fields[i].key, fields[i].number != 0);
-		else
-			json_member_int(&w, fields[i].key, fields[i].number);
-	}
-	json_close(&w, '}');
-	buf_add_char(&text, '\n');
-	(void)!write(fd, buf_span(&text).p, buf_size(&text));
-	buf_free(&text);
-}
-
-static int say_last_line(const struct serve *s)
+static int say_last_words(const struct serve *s)
 {
 	struct lifecycle_summary sum;
 	struct supervisor_stats stats;
@@ -249,44 +266,51 @@ static int say_last_line(const struct serve *s)
 	supervisor_stats(s->app.supervisor, &stats);
 	stats.stopped -= s->at_stop.stopped;
 	stats.killed -= s->at_stop.killed;
-	int code = exit_code(s, &sum, &stats);
-	const struct log_field fields[] = {
-		F_STR("reason", sum.reason),
-		F_MS("elapsed_ms", sum.elapsed_ms),
-		F_MS("budget_ms", sum.budget_ms),
-		F_INT("completed", sum.completed),
-		F_INT("aborted", sum.aborted),
-		F_INT("refused", sum.refused),
-		F_INT("late_connections", http_front_late_connections(s->http)),
-		F_INT("backends_stopped", stats.stopped),
-		F_INT("backends_killed", stats.killed),
-		F_INT("orphans_reaped", stats.orphans_reaped),
-		F_BOOL("forced", sum.forced),
-		F_INT("exit_code", code),
+	const struct last_words words = {
+		.reason = sum.reason,
+		.elapsed_ms = sum.elapsed_ms,
+		.budget_ms = sum.budget_ms,
+		.completed = sum.completed,
+		.aborted = sum.aborted,
+		.refused = sum.refused,
+		.late_connections = http_front_late_connections(s->http),
+		.backends_stopped = stats.stopped,
+		.backends_killed = stats.killed,
+		.orphans_reaped = stats.orphans_reaped,
+		.forced = sum.forced,
+		.exit_code = exit_code(s, &sum, &stats),
 	};
-	size_t n = sizeof(fields) / sizeof(fields[0]);
-	log_last_words(s->app.log);
-	log_write(&s->log, LOG_INFO, "shutdown_complete", "stopped", fields, n);
-	write_termination_log(s, fields, n);
+	AUTO_FD int file = backstop_take_last_words(s->backstop);
+	last_words_say(&words, &s->log, file);
+	return words.exit_code;
+}
+
+static int say_not_started(const struct serve *s, int code)
+{
+	const struct config *c = s->app.config;
+	const struct last_words words = { .reason = "fatal", .exit_code = code, .error = s->app.fault.text };
+	AUTO_FD int file = last_words_open(c != NULL ? c->lifecycle.termination_log : NULL);
+	struct logger lg = app_logger(&s->app, "main");
+
+	last_words_say(&words, &lg, file);
 	return code;
 }
 
 static int serve(struct serve *s, const struct config_sources *sources)
 {
-	struct err e;
 	int failed = app_open(&s->app, sources, on_signal, s);
 
 	if (failed != 0)
-		return failed;
+		return say_not_started(s, failed);
 	s->log = app_logger(&s->app, "main");
 	make_lifecycle(s);
-	if (!open_fronts(s, &e)) {
-		log_error(&s->log, "start_failed", "cannot start", F_ERR(&e));
-		return CLI_UNAVAILABLE;
+	if (!start_backstop(s, &s->app.fault) || !open_fronts(s, &s->app.fault)) {
+		log_error(&s->log, "start_failed", "cannot start", F_ERR(&s->app.fault));
+		return say_not_started(s, CLI_UNAVAILABLE);
 	}
 	lifecycle_start(s->lifecycle);
 	loop_run(s->app.loop);
-	return say_last_line(s);
+	return say_last_words(s);
 }
 
 /* Whoever listens beyond this machine must say that it is meant: there is no authentication. */
@@ -317,5 +341,5 @@ int cli_serve(const struct cli *c)
 		return CLI_USAGE;
 	}
 	int code = serve(&s, &sources);
-	app_exit(&s.app, code, mono_add(clock_mono(), 1000));
+	app_exit(&s.app, code, in_time(&s, FLUSH_MS));
 }

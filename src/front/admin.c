@@ -114,6 +114,16 @@ static void put_backends(struct buf *out, const struct gateway *gw, size_t n)
 	}
 }
 
+/* What goes wrong in ourselves. */
+static void put_process(struct buf *out, const struct probes *p)
+{
+	put_metric(out, "loop_stalls_total", "counter", "Callbacks that held up all others for more than 250 ms.");
+	buf_printf(out, "sluice_loop_stalls_total %llu\n", (unsigned long long)loop_stalls(p->loop));
+	put_metric(out, "log_dropped_lines_total", "counter", "Log lines lost because nobody read them in time.");
+	buf_printf(out, "sluice_log_dropped_lines_total %llu\n",
+	        p->log != NULL ? (unsigned long long)log_dropped(p->log) : 0);
+}
+
 static void answer_metrics(const struct probes *p, struct http_exchange *ex, const struct http_request *req)
 {
 	struct gateway_state state;
@@ -124,6 +134,7 @@ static void answer_metrics(const struct probes *p, struct http_exchange *ex, con
 	put_gauges(&body, &state);
 	put_call_counts(&body, gateway_counts(p->gw));
 	put_backends(&body, p->gw, state.configured);
+	put_process(&body, p);
 	put_metric(&body, "build_info", "gauge", "The version, as a label.");
 	buf_printf(&body, "sluice_build_info{version=\"%s\"} 1\n", p->version);
 	respond(ex, req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_span(&body));

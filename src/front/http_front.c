@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "front/drain.h"
 #include "front/respond.h"
 
 struct http_front {
@@ -31,7 +32,7 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
 		.conf = *conf,
 		.log = *lg,
 		.gw = gw,
-		.probes = { .gw = gw, .lifecycle = lifecycle, .version = conf->version },
+		.probes = { .gw = gw, .lifecycle = lifecycle, .loop = l, .log = lg->log, .version = conf->version },
 		.mcp = { .gw = gw,
 		        .sched = loop_sched(l),
 		        .max_depth = conf->max_depth,
@@ -103,6 +104,8 @@ static void on_admin_request(void *arg, struct http_exchange *ex, const struct h
 		probes_request(&f->probes, ex, req);
 	else if (admin_is_path(req->head->path))
 		admin_request(&f->probes, ex, req);
+	else if (drain_is_path(req->head->path))
+		drain_request(&f->probes, ex, req);
 	else
 		respond(ex, req, 404, "text/plain", SPAN("not found\n"));
 }

@@ -11,6 +11,8 @@
 struct probes {
 	struct gateway *gw;
 	struct lifecycle *lifecycle;
+	const struct loop *loop;
+	const struct log *log; /* NULL: none */
 	const char *version;
 };
 

@@ -12,6 +12,10 @@
 #include "base/mem.h"
 
 #define POST_ROUNDS_PER_TURN 16
+#define STALL_MS 250
+#define STALL_TOLD_EVERY_MS 10000
+#define LATE_MS 50
+#define HELD_TURNS_MAX 32
 
 struct grave {
 	void *object;
@@ -22,8 +26,13 @@ struct loop {
 	uv_loop_t uv;
 	uv_prepare_t before_wait;
 	uv_check_t after_events;
-	uv_timer_t alarm; /* only ends the wait; what is due runs in after_events */
-	bool awake;       /* the clock of this turn was read */
+	uv_timer_t alarm;    /* only ends the wait; what is due runs in after_events */
+	bool awake;          /* the clock of this turn was read */
+	unsigned held_turns; /* in which due timers had to wait, because we are late */
+	mono_t mark;         /* the end of the last callback, or the beginning of the turn */
+	uint64_t stalls;
+	mono_t stall_told_next;
+	struct logger log;
 	struct sched sched;
 	struct grave *graves;
 	size_t grave_count, grave_room;
@@ -35,7 +44,7 @@ struct loop {
 struct watch {
 	uv_poll_t poll; /* poll.data: the argument of `ready` */
 	void (*ready)(void *arg, unsigned events);
-	const char *file;
+	const char *name; /* of `ready` */
 	int line;
 	unsigned events; /* the mask in force */
 };
@@ -54,7 +63,29 @@ static void wake(struct loop *l)
 	if (l->awake)
 		return;
 	l->awake = true;
-	l->sched.now = clock_mono();
+	l->sched.now = l->mark = clock_mono();
+}
+
+static void stalled(struct loop *l, const char *callback, msec_t took_ms)
+{
+	l->stalls++;
+	if (!mono_past(l->stall_told_next, l->mark))
+		return;
+	l->stall_told_next = mono_add(l->mark, STALL_TOLD_EVERY_MS);
+	log_warn(&l->log, "loop_stalled", "a callback held up all others", F_STR("callback", callback),
+	        F_MS("took_ms", took_ms), F_INT("stalls", l->stalls));
+}
+
+/* By the coarse clock, which is a few milliseconds behind: the first callback of a turn seems that much shorter. */
+static void callback_ended(struct sched *s, const char *callback)
+{
+	struct loop *l = s->owner;
+	mono_t now = clock_mono_coarse();
+	msec_t took_ms = mono_diff(now, l->mark);
+
+	l->mark = mono_max(l->mark, now);
+	if (took_ms > STALL_MS)
+		stalled(l, callback, took_ms);
 }
 
 static mono_t next_due(const struct loop *l)
@@ -93,12 +124,28 @@ static void bury_all(struct loop *l)
 	}
 }
 
+/* Until a turn brings nothing new, or for long enough. */
+static bool must_timers_wait(struct loop *l, bool had_events)
+{
+	bool is_late = mono_diff(l->sched.now, sched_first(&l->sched)) > LATE_MS;
+	bool is_quiet = !had_events && list_is_empty(&l->sched.posts);
+
+	if (is_late && !is_quiet && l->held_turns < HELD_TURNS_MAX) {
+		l->held_turns++;
+		return true;
+	}
+	l->held_turns = 0;
+	return false;
+}
+
 static void after_events(uv_check_t *check)
 {
 	struct loop *l = check->loop->data;
+	bool had_events = l->awake;
 
 	wake(l);
-	sched_run_timers(&l->sched, l->sched.now);
+	if (!must_timers_wait(l, had_events))
+		sched_run_timers(&l->sched, l->sched.now);
 	for (int round = 0; round < POST_ROUNDS_PER_TURN && !list_is_empty(&l->sched.posts); round++)
 		sched_run_posts(&l->sched);
 	bury_all(l);
@@ -118,6 +165,8 @@ struct loop *loop_new(struct err *e)
 	}
 	l->uv.data = l;
 	sched_init(&l->sched, clock_mono());
+	l->sched.owner = l;
+	l->sched.ended = callback_ended;
 	uv_timer_init(&l->uv, &l->alarm);
 	uv_prepare_init(&l->uv, &l->before_wait);
 	uv_prepare_start(&l->before_wait, before_wait);
@@ -132,7 +181,8 @@ static void assert_not_left(uv_handle_t *handle, void *arg)
 	if (handle->type != UV_POLL || uv_is_closing(handle))
 		return;
 	const struct watch *w = (const struct watch *)(const void *)handle;
-	fprintf(stderr, "loop_free: the watch of fd %d, opened at %s:%d, is left\n", watch_fd(w), w->file, w->line);
+	fprintf(stderr, "loop_free: the watch of fd %d, %s, opened in line %d, is left\n", watch_fd(w), w->name,
+	        w->line);
 	abort();
 }
 
@@ -172,6 +222,21 @@ struct sched *loop_sched(struct loop *l)
 	return &l->sched;
 }
 
+void loop_tell_stalls(struct loop *l, const struct logger *lg)
+{
+	l->log = *lg;
+}
+
+uint64_t loop_stalls(const struct loop *l)
+{
+	return l->stalls;
+}
+
+const char *loop_running(const struct loop *l)
+{
+	return atomic_load_explicit(&l->sched.running, memory_order_relaxed);
+}
+
 void loop_bury(struct loop *l, void *object, void (*bury)(void *object))
 {
 	if (l->grave_count == l->grave_room) {
@@ -196,15 +261,19 @@ static void watch_arm(struct watch *w)
 static void watch_ready(uv_poll_t *poll, int status, int events)
 {
 	struct watch *w = (struct watch *)(void *)poll;
+	struct loop *l = poll->loop->data;
+	const char *name = w->name;
 
-	wake(poll->loop->data);
+	wake(l);
+	sched_begin(&l->sched, name);
 	w->ready(poll->data, status < 0 ? w->events : (unsigned)events);
+	sched_end(&l->sched, name);
 	if (status < 0 && !uv_is_closing((uv_handle_t *)poll) && !uv_is_active((uv_handle_t *)poll))
 		watch_arm(w);
 }
 
 struct watch *watch_open_at(
-        struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg, const char *file, int line)
+        struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg, const char *name, int line)
 {
 	struct watch *w = NEW(struct watch);
 	int failed = uv_poll_init(&l->uv, &w->poll, fd);
@@ -216,7 +285,7 @@ struct watch *watch_open_at(
 	}
 	w->poll.data = arg;
 	w->ready = ready;
-	w->file = file;
+	w->name = name;
 	w->line = line;
 	return w;
 }

@@ -107,6 +107,7 @@ static void arm_fast(struct child *c, enum ladder_state from)
 
 static void reap(struct child *c)
 {
+	groups_remove(&c->supervisor->groups, c->pid);
 	bool reaped = reaper_reap(c->pid);
 
 	assert(reaped); /* it has been a zombie since EXIT */
@@ -277,6 +278,7 @@ struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, c
 		return NULL;
 	}
 	c->pid = p.pid;
+	groups_add(&s->groups, c->pid);
 	c->eof_ms = conf->stop_eof_ms;
 	c->term_ms = conf->stop_term_ms;
 	c->output_ms = conf->output_ms;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 
+struct groups;
 struct supervisor; /* the reaper and the table of all children: one per process */
 struct child;
 
@@ -21,6 +22,9 @@ void supervisor_sigchld(struct supervisor *s);
 
 /* The soft limit of open files that children get: what ours was before it was raised. */
 void supervisor_set_child_fds(struct supervisor *s, unsigned long soft);
+
+/* The groups of all children, for the backstop. */
+const struct groups *supervisor_groups(const struct supervisor *s);
 
 /* The end: SIGKILLs all descendants that are left and reaps to ECHILD or the deadline, then calls `done`. */
 void supervisor_sweep(struct supervisor *s, mono_t deadline, void (*done)(void *arg), void *arg);

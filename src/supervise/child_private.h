@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "supervise/child.h"
+#include "supervise/groups.h"
 #include "supervise/ladder.h"
 #include "supervise/reaper.h"
 #include "supervise/spawn.h"
@@ -17,6 +18,7 @@ struct supervisor {
 	struct reaper reaper;
 	struct list children; /* all that are not gone */
 	struct map by_pid;    /* those of them that are not reaped */
+	struct groups groups; /* of those in by_pid */
 	struct map strangers; /* by pid: who was re-parented to us, as far as we have seen them */
 	uint64_t serial;      /* of the child spawned last */
 	struct supervisor_stats stats;

@@ -292,6 +292,7 @@ struct supervisor *supervisor_new(struct loop *l, const struct logger *lg, struc
 		free(s);
 		return NULL;
 	}
+	s->groups.proc_is_ours = s->reaper.proc_is_ours;
 	if (!s->reaper.proc_is_ours)
 		log_warn(&s->log, "foreign_proc", "/proc shows another pid namespace: orphans cannot be told apart");
 	return s;
@@ -300,6 +301,11 @@ struct supervisor *supervisor_new(struct loop *l, const struct logger *lg, struc
 void supervisor_set_child_fds(struct supervisor *s, unsigned long soft)
 {
 	s->spawner.soft_fds = soft;
+}
+
+const struct groups *supervisor_groups(const struct supervisor *s)
+{
+	return &s->groups;
 }
 
 void supervisor_stats(const struct supervisor *s, struct supervisor_stats *stats)

@@ -180,11 +180,11 @@ struct sched *loop_sched(struct loop *l)
 }
 
 struct watch *watch_open_at(
-        struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg, const char *file, int line)
+        struct loop *l, int fd, void (*ready)(void *arg, unsigned events), void *arg, const char *name, int line)
 {
 	struct watch *w = NEW(struct watch);
 
-	(void)file;
+	(void)name;
 	(void)line;
 	*w = (struct watch){ .world = list_entry(l, struct world, loop), .fd = fd, .ready = ready, .arg = arg };
 	list_append(&w->world->watches, &w->node);

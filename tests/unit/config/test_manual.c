@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
-#include "config/duration.h"
+#include "base/duration.h"
 #include "config/keys.h"
 
 static int read_manual(void **state)

@@ -412,6 +412,153 @@ static void test_a_watch_that_is_left_is_named_by_file_and_line(void **state)
 	assert_non_null(strstr(text, "test_loop.c:"));
 }
 
+/* Stalls */
+
+static void busy_for(msec_t ms)
+{
+	mono_t start = clock_mono();
+
+	while (mono_diff(clock_mono(), start) < ms)
+		;
+}
+
+static void take_long(void *arg)
+{
+	busy_for(300);
+	note(arg, 'l');
+}
+
+static void take_long_on_event(void *arg, unsigned events)
+{
+	on_event_note(arg, events);
+	busy_for(300);
+}
+
+/* What was logged, in `text`. */
+static struct log *log_into(int ends[2], struct logger *lg)
+{
+	struct err e;
+
+	assert_true(fd_pipe(ends, &e));
+	struct log *log = log_open(ends[1], LOG_TEXT);
+	*lg = (struct logger){ .log = log, .module = "loop" };
+	return log;
+}
+
+static void test_a_callback_that_takes_long_is_counted_and_told_by_name(void **state)
+{
+	struct world *w = *state;
+	struct logger lg;
+	char text[4096] = "";
+	int ends[2];
+	struct log *log = log_into(ends, &lg);
+
+	loop_tell_stalls(w->loop, &lg);
+	watch_pair(w, on_event_note);
+	int fd = watch_release(&w->watch);
+	w->watch = watch_open(w->loop, fd, take_long_on_event, w);
+	watch_set(w->watch, WATCH_READ);
+	assert_int_equal(write(w->peer, "x", 1), 1);
+	timer_set_in(loop_sched(w->loop), &w->timer, 1, take_long, w);
+	run_for(w, 1000);
+	assert_string_equal(w->log, "el.");
+	assert_int_equal(loop_stalls(w->loop), 2);
+	log_close(&log);
+	close(ends[1]);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	close(ends[0]);
+	assert_non_null(
+	        strstr(text, "event=loop_stalled module=loop callback=test_loop.c:take_long_on_event took_ms="));
+	assert_null(strstr(text, "callback=test_loop.c:take_long ")); /* one line in ten seconds */
+}
+
+static void look_who_runs(void *arg)
+{
+	struct world *w = arg;
+
+	assert_string_equal(loop_running(w->loop), "test_loop.c:look_who_runs");
+	w->calls++;
+}
+
+static void test_the_callback_at_work_has_a_name(void **state)
+{
+	struct world *w = *state;
+
+	post_set(loop_sched(w->loop), &w->post, look_who_runs, w);
+	run_for(w, 1);
+	assert_int_equal(w->calls, 1);
+	assert_null(loop_running(w->loop));
+}
+
+/* Reads bytes one by one, as an owner with a bound per turn would. */
+static void read_a_byte(void *arg, unsigned events)
+{
+	struct world *w = arg;
+	char byte;
+
+	(void)events;
+	assert_int_equal(read(watch_fd(w->watch), &byte, 1), 1);
+	note(w, byte);
+	if (byte == '9')
+		timer_stop(loop_sched(w->loop), &w->timer);
+}
+
+static void test_what_came_during_a_stall_is_read_before_timers_run(void **state)
+{
+	struct world *w = *state;
+
+	watch_pair(w, read_a_byte);
+	watch_set(w->watch, WATCH_READ);
+	timer_set_in(loop_sched(w->loop), &w->timer, 10, note_t, w); /* a deadline that the answer, 9, met */
+	assert_int_equal(write(w->peer, "0123456789", 10), 10);
+	busy_for(300);
+	run_for(w, 1);
+	assert_string_equal(w->log, "0123456789.");
+}
+
+static void read_for_ever(void *arg, unsigned events)
+{
+	struct world *w = arg;
+
+	(void)events;
+	w->calls++;
+}
+
+static void test_a_descriptor_that_is_never_empty_holds_up_no_timer_for_long(void **state)
+{
+	struct world *w = *state;
+
+	watch_pair(w, read_for_ever);
+	watch_set(w->watch, WATCH_WRITE);
+	timer_set_in(loop_sched(w->loop), &w->timer, 10, stop, w);
+	busy_for(300);
+	loop_run(w->loop);
+	assert_in_range(w->calls, 16, 100);
+}
+
+static void nothing(void *arg)
+{
+	struct world *w = arg;
+
+	if (++w->calls < w->limit)
+		post_set(loop_sched(w->loop), &w->post, nothing, w);
+	else
+		loop_stop(w->loop);
+}
+
+/* "The price of a callback": prints what posting and running one costs, with all that is done around it. */
+static void test_watching_over_callbacks_costs_next_to_nothing(void **state)
+{
+	struct world *w = *state;
+	mono_t start = clock_mono();
+
+	w->limit = 1000000;
+	post_set(loop_sched(w->loop), &w->post, nothing, w);
+	loop_run(w->loop);
+	print_message("a post, set and run: %d ns\n", (int)mono_diff(clock_mono(), start));
+	assert_true(mono_diff(clock_mono(), start) < 5000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -434,6 +581,11 @@ int main(void)
 		TEST(test_an_object_is_buried_at_the_end_of_the_turn),
 		TEST(test_a_stop_before_the_run_is_not_lost),
 		TEST(test_a_watch_that_is_left_is_named_by_file_and_line),
+		TEST(test_a_callback_that_takes_long_is_counted_and_told_by_name),
+		TEST(test_the_callback_at_work_has_a_name),
+		TEST(test_what_came_during_a_stall_is_read_before_timers_run),
+		TEST(test_a_descriptor_that_is_never_empty_holds_up_no_timer_for_long),
+		TEST(test_watching_over_callbacks_costs_next_to_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
