@@ -60,6 +60,11 @@ def start(sluice, config, wrap, **options):
     return s
 
 
+def init_of(s):
+    """The init under which the gateway runs, as it is known here."""
+    return children_of(s.process.pid)[0]
+
+
 @contextlib.contextmanager
 def started(sluice, config, place, **options):
     if PLACES[place] is not None:

@@ -8,6 +8,7 @@ import pathlib
 import random
 import resource
 import shutil
+import subprocess
 import sys
 import time
 from signal import SIGKILL, SIGTERM
@@ -15,7 +16,7 @@ from signal import SIGKILL, SIGTERM
 import pytest
 
 import places
-from harness import FAKE, NO_LAME_DUCK, PATIENCE, ROOT, command_of, descendants_of, example, fake, is_alive, kill_and_wait, servers, wait_until
+from harness import FAKE, NO_LAME_DUCK, PATIENCE, ROOT, children_of, command_of, descendants_of, example, fake, is_alive, kill_and_wait, servers, wait_until
 from mcp_client import call
 from scale import SCALE, dur, life
 
@@ -454,8 +455,50 @@ def test_the_ladder_works_wherever_the_gateway_runs(sluice, tmp_path, place):
         with s.client() as c:
             c.call("family__script", {"steps": [{"fork": 3}, {"answer": "ok"}]})
             family = family_of(s, 8)
-        os.kill(s.pid, SIGTERM)
+        os.kill(places.init_of(s) if place.startswith("under") else s.pid, SIGTERM)
         code, seconds = s.timed_wait(20)
         assert code == 0 and seconds < life(4) + 3 * PATIENCE
         assert stop_counts(s) == (3, 1) and names(record, "EOF", "TERM") == ["EOF"]
         wait_until(lambda: still_alive(family) == [], 2, "the end of the whole family")
+
+
+# Strangers: what `kubectl exec` or another container has left behind
+
+
+def left_behind_by_exec(s):
+    """Two processes of a command that entered the namespace of the gateway and is gone: one lives on, one ends soon."""
+    script = "setsid sleep 1000 & setsid sleep 0.05 & exit 0"
+    subprocess.run(["nsenter", "--target", str(s.pid), "--pid", "--mount", "sh", "-c", script], check=True, stdin=subprocess.DEVNULL)
+
+
+def sleeper_of(s):
+    return [pid for pid in descendants_of(s.pid) if command_of(pid) == "sleep 1000"]
+
+
+@places.needs_namespaces
+@pytest.mark.parametrize("place", ["pid 1", "pid 1 with a foreign /proc"])
+def test_a_stranger_is_reaped_but_not_killed_before_the_end(sluice, place):
+    with places.started(sluice, servers(f=fake(), lifecycle=GRACE), place) as s:
+        left_behind_by_exec(s)
+        wait_until(lambda: sleeper_of(s) and len(descendants_of(s.pid)) == 2, what="one stranger reaped, the other not")
+        (stranger,) = sleeper_of(s)
+        with s.client() as c:  # an end and a restart, with their sweeps
+            kill_and_wait(next(pid for pid in children_of(s.pid) if FAKE.name in command_of(pid)))
+            assert c.text("f__echo", {"text": "back"}) == "back"
+        time.sleep(1.2)  # longer than an orphan of a dead server would live
+        assert is_alive(stranger)
+        os.kill(s.pid, SIGTERM)
+        assert s.wait() == 0
+        assert not is_alive(stranger), "the namespace ends with its init"
+
+
+@places.needs_namespaces
+def test_a_process_of_another_container_of_the_pod_is_none_of_our_business(sluice):
+    with places.pause() as (enter, init):
+        s = places.start(sluice, servers(f=fake(), lifecycle=GRACE), enter)
+        left_behind_by_exec(s)
+        (stranger,) = wait_until(lambda: [pid for pid in children_of(init) if command_of(pid) == "sleep 1000"], what="the stranger")
+        os.kill(s.pid, SIGTERM)
+        assert s.wait() == 0
+        assert is_alive(stranger) and is_alive(init)
+        sluice.close()
