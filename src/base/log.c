@@ -43,7 +43,7 @@ struct log {
 	int fd, reopened; /* reopened: our own description of what `fd` is, or -1 */
 	int wait_fd;      /* an epoll set that holds the descriptor while lines wait */
 	bool waited_for;
-	enum way way;
+	_Atomic enum way way; /* log_write_past reads it in another thread; `reopened` is set before it */
 	enum log_format format;
 	struct levels levels;
 	struct buf waiting; /* whole lines, but for the first, which may be half written */

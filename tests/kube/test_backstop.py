@@ -36,7 +36,7 @@ def check_end(s, since, tmp_path, callback):
     assert life(STRIKES) * 0.98 <= time.monotonic() - since <= life(STRIKES) + 1 * PATIENCE
     (event,) = s.log.find("backstop")
     assert (event["level"], event["reason"], event["exit_code"], event["forced"]) == ("error", "fatal", 70, True)
-    assert event["callback"] == callback
+    assert event["callback"] == callback and abs(event["elapsed_ms"] / 1000 - life(STRIKES)) < 0.5 * PATIENCE
     (line,) = (tmp_path / "termination-log").read_text().splitlines()
     assert json.loads(line) == event
 
@@ -94,8 +94,7 @@ def test_main_suspended_by_a_child_that_hangs_before_exec_is_ended(sluice, tmp_p
     assert life(STRIKES) * 0.98 <= time.monotonic() - since <= life(STRIKES) + 1 * PATIENCE
     assert s.log.find("backstop")[0]["groups_killed"] == 2
     wait_until(lambda: not any(map(is_alive, family)), what="the end of all of them")
-    with pytest.raises(Exception):
-        pending.join(1)
+    pending.thread.join(1)
 
 
 def test_a_second_signal_brings_it_forward(sluice, tmp_path):
