@@ -314,7 +314,7 @@ def test_s55_a_jump_of_the_wall_clock_in_the_drain_changes_nothing(sluice, jump)
         wait_until(lambda: s.health()["in_flight"] == 1, what="the call in flight")
         start = time.monotonic()
         s.signal(SIGTERM)
-        s.log.wait("phase", to="lame_duck")
+        s.log.wait("shutdown_started")
         s.signal(jump)
         with s.raw_client() as d:
             d.session, d.revision = c.session, c.revision
