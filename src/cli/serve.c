@@ -31,6 +31,7 @@ struct serve {
 	void (*then)(struct serve *s); /* after the sweep; NULL: it has not begun */
 	bool stopping;
 	struct supervisor_stats at_stop; /* counts when the first request to stop came */
+	uint64_t late_at_stop;           /* connections that came after a /drain before it */
 };
 
 /* ---- what the lifecycle asks for ---- */
@@ -146,8 +147,10 @@ static const struct lifecycle_ops lifecycle_ops = {
 /* The last line is about the stop, not about the idle servers and failed starts of the weeks before it. */
 static void stop(struct serve *s, enum stop_signal what)
 {
-	if (!s->stopping)
+	if (!s->stopping) {
 		supervisor_stats(s->app.supervisor, &s->at_stop);
+		s->late_at_stop = http_front_late_connections(s->http);
+	}
 	s->stopping = true;
 	lifecycle_stop(s->lifecycle, what);
 }
@@ -312,7 +315,7 @@ static int say_last_words(const struct serve *s)
 		.completed = sum.completed,
 		.aborted = sum.aborted,
 		.refused = sum.refused,
-		.late_connections = http_front_late_connections(s->http),
+		.late_connections = http_front_late_connections(s->http) - s->late_at_stop,
 		.backends_stopped = stats.stopped,
 		.backends_killed = stats.killed,
 		.orphans_reaped = stats.orphans_reaped,
