@@ -8,11 +8,39 @@
 
 #define REQUIRED_LOSS_MS 30000
 
+static struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf)
+{
+	struct slot *slot = NEW(struct slot);
+
+	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
+	list_init(&slot->calls);
+	return slot;
+}
+
+static void slot_free(struct slot *slot)
+{
+	if (slot->backend != NULL)
+		slot->backend->ops->free(slot->backend);
+	backend_conf_free(&slot->conf);
+	free(slot);
+}
+
+/* The servers as the catalog wants them; the caller's to free. */
+static struct catalog_server *catalog_servers(const struct gateway *gw)
+{
+	struct catalog_server *servers = mem_zalloc(gw->slot_count * sizeof(*servers));
+
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct backend_conf *conf = gw->slots[i]->conf;
+		servers[i] = (struct catalog_server){ conf->name, conf->include, conf->exclude };
+	}
+	return servers;
+}
+
 struct gateway *gateway_new(
         const struct gateway_conf *conf, struct sched *sched, struct sessions *sessions, const struct logger *lg)
 {
 	struct gateway *gw = NEW(struct gateway);
-	struct catalog_server *servers = mem_zalloc(conf->server_count * sizeof(*servers));
 
 	gw->conf = *conf;
 	gw->sched = sched;
@@ -21,17 +49,13 @@ struct gateway *gateway_new(
 	gw->level = LEVEL_COUNT;
 	list_init(&gw->calls);
 	list_init(&gw->held);
-	gw->slots = mem_zalloc(conf->server_count * sizeof(*gw->slots));
-	for (size_t i = 0; i < conf->server_count; i++) {
-		const struct backend_conf *b = &conf->servers[i];
-		struct slot *slot = &gw->slots[i];
-		*slot = (struct slot){ .gw = gw, .index = i, .conf = b, .wait_until = MONO_NEVER };
-		list_init(&slot->calls);
-		servers[i] = (struct catalog_server){ b->name, b->include, b->exclude };
-	}
-	gw->catalog = catalog_new(servers, conf->server_count, conf->prefixed, conf->page_items);
-	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
-		gw->changed[kind].servers = mem_zalloc(conf->server_count);
+	gw->slot_count = conf->server_count;
+	gw->slots = mem_zalloc(gw->slot_count * sizeof(*gw->slots));
+	for (size_t i = 0; i < gw->slot_count; i++)
+		gw->slots[i] = slot_new(gw, i, &conf->servers[i]);
+	gw->conf.servers = NULL; /* the caller's, and every slot has its own */
+	struct catalog_server *servers = catalog_servers(gw);
+	gw->catalog = catalog_new(servers, gw->slot_count, conf->prefixed, conf->page_items);
 	free(servers);
 	return gw;
 }
@@ -49,11 +73,8 @@ void gateway_free(struct gateway **gwp)
 	timer_stop(gw->sched, &gw->settled_timer);
 	timer_stop(gw->sched, &gw->loss_timer);
 	post_cancel(&gw->watch_post);
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		if (gw->slots[i].backend != NULL)
-			gw->slots[i].backend->ops->free(gw->slots[i].backend);
-	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
-		free(gw->changed[kind].servers);
+	for (size_t i = 0; i < gw->slot_count; i++)
+		slot_free(gw->slots[i]);
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
@@ -62,20 +83,25 @@ void gateway_free(struct gateway **gwp)
 	free(gw);
 }
 
+const struct backend_conf *gateway_backend_conf(const struct gateway *gw, size_t i)
+{
+	return gw->slots[i]->conf;
+}
+
 void *gateway_backend_arg(struct gateway *gw, size_t i)
 {
-	return &gw->slots[i];
+	return gw->slots[i];
 }
 
 void gateway_attach(struct gateway *gw, size_t i, struct backend *b)
 {
-	gw->slots[i].backend = b;
+	gw->slots[i]->backend = b;
 }
 
 void gateway_start(struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		struct slot *slot = gw->slots[i];
 		if (slot->conf->startup == STARTUP_LAZY)
 			continue;
 		slot->wait_until = mono_add(gw->sched->now, FIRST_TRY_WAIT_MS);
@@ -86,8 +112,8 @@ void gateway_start(struct gateway *gw)
 
 bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		if (!span_eq(server, span_of(gw->conf.servers[i].name)))
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		if (!span_eq(server, span_of(gw->slots[i]->conf->name)))
 			continue;
 		*scope = (int)i;
 		return true;
@@ -165,10 +191,10 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.backends_stopped = true,
 		.in_flight = gw->in_flight,
 		.sessions = (unsigned)sessions_count(gw->sessions),
-		.configured = (unsigned)gw->conf.server_count,
+		.configured = (unsigned)gw->slot_count,
 	};
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		const struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct slot *slot = gw->slots[i];
 		bool waits = slot->conf->startup != STARTUP_LAZY && !slot->tried &&
 		             !mono_past(slot->wait_until, gw->sched->now);
 		state->required_up &= slot->conf->startup != STARTUP_REQUIRED || is_up(slot);
@@ -181,8 +207,8 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 
 bool gateway_is_degraded(const struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		const struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct slot *slot = gw->slots[i];
 		if (slot->tried && !is_up(slot) && slot->conf->startup != STARTUP_LAZY)
 			return true;
 	}
@@ -191,8 +217,8 @@ bool gateway_is_degraded(const struct gateway *gw)
 
 void gateway_missing(const struct gateway *gw, struct buf *out)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		const struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct slot *slot = gw->slots[i];
 		bool awaited = slot->conf->startup == STARTUP_REQUIRED ||
 		               (slot->conf->startup == STARTUP_EAGER && !slot->tried);
 		if (is_up(slot) || !awaited)
@@ -225,8 +251,8 @@ void gateway_changed(struct gateway *gw)
 void gateway_refuse_new(struct gateway *gw)
 {
 	gw->refusing = true;
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		gw->slots[i].backend->ops->no_more(gw->slots[i].backend);
+	for (size_t i = 0; i < gw->slot_count; i++)
+		gw->slots[i]->backend->ops->no_more(gw->slots[i]->backend);
 }
 
 void gateway_cut_calls(struct gateway *gw)
@@ -246,22 +272,22 @@ void gateway_cut_orphans(struct gateway *gw)
 
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		gw->slots[i].backend->ops->limit_stop(gw->slots[i].backend, eof_ms, term_ms);
+	for (size_t i = 0; i < gw->slot_count; i++)
+		gw->slots[i]->backend->ops->limit_stop(gw->slots[i]->backend, eof_ms, term_ms);
 }
 
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		gw->slots[i].backend->ops->stop(gw->slots[i].backend, how);
+	for (size_t i = 0; i < gw->slot_count; i++)
+		gw->slots[i]->backend->ops->stop(gw->slots[i]->backend, how);
 	gateway_changed(gw);
 }
 
 void gateway_stop_unready(struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		if (gw->slots[i].state != BACKEND_READY)
-			gw->slots[i].backend->ops->stop(gw->slots[i].backend, BACKEND_STOP_FAST);
+	for (size_t i = 0; i < gw->slot_count; i++)
+		if (gw->slots[i]->state != BACKEND_READY)
+			gw->slots[i]->backend->ops->stop(gw->slots[i]->backend, BACKEND_STOP_FAST);
 }
 
 const struct ledger_counts *gateway_counts(const struct gateway *gw)
@@ -281,5 +307,5 @@ struct catalog *gateway_catalog(struct gateway *gw)
 
 struct backend *gateway_backend(const struct gateway *gw, size_t i)
 {
-	return gw->slots[i].backend;
+	return gw->slots[i]->backend;
 }

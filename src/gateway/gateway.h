@@ -26,7 +26,7 @@ struct call;
 #define FIRST_TRY_WAIT_MS 5000
 
 struct gateway_conf {
-	const struct backend_conf *servers; /* in config order; outlives the gateway */
+	const struct backend_conf *servers; /* in config order; copied */
 	size_t server_count;
 	bool prefixed; /* names as server__name */
 	size_t page_items;
@@ -42,6 +42,7 @@ void gateway_free(struct gateway **gw); /* after all backends are STOPPED and no
 
 /* What backend `i` is to be made with, and then the backend itself, which is taken over. */
 extern const struct backend_events gateway_backend_events;
+const struct backend_conf *gateway_backend_conf(const struct gateway *gw, size_t i);
 void *gateway_backend_arg(struct gateway *gw, size_t i);
 void gateway_attach(struct gateway *gw, size_t i, struct backend *b);
 

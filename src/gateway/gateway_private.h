@@ -11,8 +11,8 @@
 /* A configured server and what we know of it. */
 struct slot {
 	struct gateway *gw;
-	size_t index;
-	const struct backend_conf *conf;
+	size_t index;              /* in the order of the configuration */
+	struct backend_conf *conf; /* its own copy */
 	struct backend *backend;
 	enum backend_state state;
 	struct backend_hello hello;
@@ -22,15 +22,17 @@ struct slot {
 	unsigned failures; /* starts that failed in a row */
 	mono_t wait_until; /* lists wait for its first try until then; MONO_NEVER: not wanted yet */
 	mono_t down_since;
-	char why[160];     /* it is not up */
-	struct list calls; /* at this backend, oldest first */
+	char why[160];            /* it is not up */
+	struct list calls;        /* at this backend, oldest first */
+	bool changed[LIST_KINDS]; /* news of its own lists that wait for the debounce */
 };
 
 struct gateway {
 	struct gateway_conf conf;
 	struct sched *sched;
 	struct logger log;
-	struct slot *slots;
+	struct slot **slots; /* in the order of the configuration */
+	size_t slot_count;
 	struct sessions *sessions;
 	struct catalog *catalog;
 	struct list calls;  /* all that have not ended */
@@ -38,11 +40,8 @@ struct gateway {
 	struct list held;   /* those in state HELD */
 	struct timer held_timer;
 	struct ledger_counts counts;
-	struct {
-		bool merged;     /* the list of all servers */
-		bool *servers;   /* the list of each one */
-	} changed[LIST_KINDS];   /* news that wait for the debounce */
-	bool listed[LIST_KINDS]; /* somebody has been given such a list */
+	bool changed[LIST_KINDS]; /* news of the lists of all servers that wait for the debounce */
+	bool listed[LIST_KINDS];  /* somebody has been given such a list */
 	struct timer changed_timer;
 	struct timer settled_timer;
 	struct buf warnings; /* about the catalog, as last logged */
@@ -76,7 +75,7 @@ struct call {
 	/* a resource that several servers may have: the text, and those not asked yet */
 	char *kept_text;
 	size_t kept_size;
-	size_t *candidates;
+	struct slot **candidates;
 	size_t candidate_count, candidate_next;
 	struct span id, token, cursor; /* the client's, raw JSON, in `bytes` */
 	char bytes[];

@@ -129,8 +129,8 @@ static void push_changed(struct push *p, enum list_kind kind)
 static bool concerns(const struct gateway *gw, const struct push *p, enum list_kind kind)
 {
 	if (p->scope == SCOPE_ALL)
-		return gw->changed[kind].merged;
-	return gw->changed[kind].servers != NULL && gw->changed[kind].servers[p->scope];
+		return gw->changed[kind];
+	return gw->slots[p->scope]->changed[kind];
 }
 
 /* Resources and templates share one notification. */
@@ -155,10 +155,9 @@ static void on_debounced(void *arg)
 
 	list_each (node, sessions_all(gw->sessions))
 		tell_changes(gw, list_entry(node, struct session, node));
-	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++) {
-		gw->changed[kind].merged = false;
-		memset(gw->changed[kind].servers, 0, gw->conf.server_count);
-	}
+	memset(gw->changed, 0, sizeof(gw->changed));
+	for (size_t i = 0; i < gw->slot_count; i++)
+		memset(gw->slots[i]->changed, 0, sizeof(gw->slots[i]->changed));
 }
 
 static void on_list(void *arg, enum list_kind kind, struct item_list *list)
@@ -171,8 +170,8 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 		timer_set_in(gw->sched, &gw->settled_timer, DEBOUNCE_MS, on_settled, gw);
 	if (!slot->was_up && !gw->listed[kind]) /* it comes up for the first time, and nobody has seen less */
 		return;
-	gw->changed[kind].merged |= merged_changed;
-	gw->changed[kind].servers[slot->index] |= own_changed;
+	gw->changed[kind] |= merged_changed;
+	slot->changed[kind] |= own_changed;
 	if ((own_changed || merged_changed) && !timer_is_set(&gw->changed_timer))
 		timer_set_in(gw->sched, &gw->changed_timer, DEBOUNCE_MS, on_debounced, gw);
 }
@@ -249,8 +248,8 @@ void news_level(struct gateway *gw)
 	if (level == gw->level)
 		return;
 	gw->level = level;
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		tell_level(&gw->slots[i]);
+	for (size_t i = 0; i < gw->slot_count; i++)
+		tell_level(gw->slots[i]);
 }
 
 /* A session that was rebuilt from its token may have missed changes while nobody knew it. */
