@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/cstr.h"
 #include "base/mem.h"
 
 struct conf_copy {
@@ -55,25 +56,9 @@ void backend_conf_free(struct backend_conf **conf)
 	free(copy);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool same_texts(const char *const *a, const char *const *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	while (*a != NULL && *b != NULL && strcmp(*a, *b) == 0) {
-		a++;
-		b++;
-	}
-	return *a == *b; /* both at their end */
-}
-
 static bool same_process(const struct backend_conf *a, const struct backend_conf *b)
 {
-	return same_texts(a->argv, b->argv) && same_texts(a->env, b->env) && same_text(a->cwd, b->cwd);
+	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd);
 }
 
 static bool same_tuning(const struct backend_conf *a, const struct backend_conf *b)
@@ -84,7 +69,7 @@ static bool same_tuning(const struct backend_conf *a, const struct backend_conf 
 	       a->idle_ms == b->idle_ms && a->min_idle_ms == b->min_idle_ms && a->max_idle_ms == b->max_idle_ms &&
 	       a->stop_eof_ms == b->stop_eof_ms && a->stop_term_ms == b->stop_term_ms &&
 	       a->max_in_flight == b->max_in_flight && a->max_message_bytes == b->max_message_bytes &&
-	       a->max_depth == b->max_depth && same_texts(a->include, b->include) && same_texts(a->exclude, b->exclude);
+	       a->max_depth == b->max_depth && cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
 }
 
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b)

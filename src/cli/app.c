@@ -98,7 +98,7 @@ static bool load(struct app *app, const struct config_sources *from)
 	struct config_messages messages = { 0 };
 
 	app->log = log_open(STDERR_FILENO, early_format(from));
-	app->config = config_load(from, &messages);
+	app->config = config_load(from, &messages, NULL);
 	if (app->config != NULL)
 		set_log(app);
 	struct logger lg = app_logger(app, "config");
