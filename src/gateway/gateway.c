@@ -8,25 +8,7 @@
 
 #define REQUIRED_LOSS_MS 30000
 
-static struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf)
-{
-	struct slot *slot = NEW(struct slot);
-
-	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
-	list_init(&slot->calls);
-	return slot;
-}
-
-static void slot_free(struct slot *slot)
-{
-	if (slot->backend != NULL)
-		slot->backend->ops->free(slot->backend);
-	backend_conf_free(&slot->conf);
-	free(slot);
-}
-
-/* The servers as the catalog wants them; the caller's to free. */
-static struct catalog_server *catalog_servers(const struct gateway *gw)
+struct catalog_server *catalog_servers(const struct gateway *gw)
 {
 	struct catalog_server *servers = mem_zalloc(gw->slot_count * sizeof(*servers));
 
@@ -49,6 +31,7 @@ struct gateway *gateway_new(
 	gw->level = LEVEL_COUNT;
 	list_init(&gw->calls);
 	list_init(&gw->held);
+	list_init(&gw->leaving);
 	gw->slot_count = conf->server_count;
 	gw->slots = mem_zalloc(gw->slot_count * sizeof(*gw->slots));
 	for (size_t i = 0; i < gw->slot_count; i++)
@@ -72,7 +55,10 @@ void gateway_free(struct gateway **gwp)
 	timer_stop(gw->sched, &gw->changed_timer);
 	timer_stop(gw->sched, &gw->settled_timer);
 	timer_stop(gw->sched, &gw->loss_timer);
+	timer_stop(gw->sched, &gw->first_try_timer);
 	post_cancel(&gw->watch_post);
+	list_each (node, &gw->leaving)
+		slot_free(list_entry(node, struct slot, in_leaving));
 	for (size_t i = 0; i < gw->slot_count; i++)
 		slot_free(gw->slots[i]);
 	catalog_free(&gw->catalog);
@@ -102,11 +88,12 @@ void gateway_start(struct gateway *gw)
 {
 	for (size_t i = 0; i < gw->slot_count; i++) {
 		struct slot *slot = gw->slots[i];
-		if (slot->conf->startup == STARTUP_LAZY)
+		if (slot->conf->startup == STARTUP_LAZY || slot->wait_until.ms != MONO_NEVER.ms)
 			continue;
 		slot->wait_until = mono_add(gw->sched->now, FIRST_TRY_WAIT_MS);
 		slot->backend->ops->start(slot->backend);
 	}
+	lists_recheck(gw);
 	gateway_changed(gw);
 }
 
@@ -172,14 +159,9 @@ void gateway_notify(struct gateway *gw, struct session *session, const struct me
 		cancel_by_id(session, m->request_id);
 }
 
-static bool is_up(const struct slot *slot)
-{
-	return slot->state == BACKEND_READY || slot->state == BACKEND_IDLE;
-}
-
 static bool is_lost(const struct gateway *gw, const struct slot *slot)
 {
-	return slot->conf->startup == STARTUP_REQUIRED && slot->was_up && !is_up(slot) &&
+	return slot->conf->startup == STARTUP_REQUIRED && slot->was_up && !slot_is_up(slot) &&
 	       mono_diff(gw->sched->now, slot->down_since) >= REQUIRED_LOSS_MS;
 }
 
@@ -197,19 +179,20 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		const struct slot *slot = gw->slots[i];
 		bool waits = slot->conf->startup != STARTUP_LAZY && !slot->tried &&
 		             !mono_past(slot->wait_until, gw->sched->now);
-		state->required_up &= slot->conf->startup != STARTUP_REQUIRED || is_up(slot);
+		state->required_up &= slot->conf->startup != STARTUP_REQUIRED || slot_is_up(slot);
 		state->tried &= !waits;
 		state->lost_required |= gw->conf.fail_on_required_loss && is_lost(gw, slot);
-		state->backends_stopped &= slot->state == BACKEND_STOPPED;
-		state->connected += is_up(slot);
+		state->connected += slot_is_up(slot);
 	}
+	slots_each (slot, gw)
+		state->backends_stopped &= slot->state == BACKEND_STOPPED;
 }
 
 bool gateway_is_degraded(const struct gateway *gw)
 {
 	for (size_t i = 0; i < gw->slot_count; i++) {
 		const struct slot *slot = gw->slots[i];
-		if (slot->tried && !is_up(slot) && slot->conf->startup != STARTUP_LAZY)
+		if (slot->tried && !slot_is_up(slot) && slot->conf->startup != STARTUP_LAZY)
 			return true;
 	}
 	return false;
@@ -221,7 +204,7 @@ void gateway_missing(const struct gateway *gw, struct buf *out)
 		const struct slot *slot = gw->slots[i];
 		bool awaited = slot->conf->startup == STARTUP_REQUIRED ||
 		               (slot->conf->startup == STARTUP_EAGER && !slot->tried);
-		if (is_up(slot) || !awaited)
+		if (slot_is_up(slot) || !awaited)
 			continue;
 		buf_printf(out, "%s: %s%s%s\n", slot->conf->name, backend_state_name(slot->state),
 		        slot->why[0] != '\0' ? ": " : "", slot->why);
@@ -251,8 +234,8 @@ void gateway_changed(struct gateway *gw)
 void gateway_refuse_new(struct gateway *gw)
 {
 	gw->refusing = true;
-	for (size_t i = 0; i < gw->slot_count; i++)
-		gw->slots[i]->backend->ops->no_more(gw->slots[i]->backend);
+	slots_each (slot, gw)
+		slot->backend->ops->no_more(slot->backend);
 }
 
 void gateway_cut_calls(struct gateway *gw)
@@ -272,22 +255,22 @@ void gateway_cut_orphans(struct gateway *gw)
 
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms)
 {
-	for (size_t i = 0; i < gw->slot_count; i++)
-		gw->slots[i]->backend->ops->limit_stop(gw->slots[i]->backend, eof_ms, term_ms);
+	slots_each (slot, gw)
+		slot->backend->ops->limit_stop(slot->backend, eof_ms, term_ms);
 }
 
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 {
-	for (size_t i = 0; i < gw->slot_count; i++)
-		gw->slots[i]->backend->ops->stop(gw->slots[i]->backend, how);
+	slots_each (slot, gw)
+		slot->backend->ops->stop(slot->backend, how);
 	gateway_changed(gw);
 }
 
 void gateway_stop_unready(struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->slot_count; i++)
-		if (gw->slots[i]->state != BACKEND_READY)
-			gw->slots[i]->backend->ops->stop(gw->slots[i]->backend, BACKEND_STOP_FAST);
+	slots_each (slot, gw)
+		if (slot->state != BACKEND_READY)
+			slot->backend->ops->stop(slot->backend, BACKEND_STOP_FAST);
 }
 
 const struct ledger_counts *gateway_counts(const struct gateway *gw)
@@ -298,6 +281,23 @@ const struct ledger_counts *gateway_counts(const struct gateway *gw)
 void gateway_count_dropped(struct gateway *gw)
 {
 	gw->counts.dropped_messages++;
+}
+
+void gateway_count_reload(struct gateway *gw, enum reload_result result)
+{
+	gw->counts.reloads[result]++;
+}
+
+const char *reload_result_name(enum reload_result result)
+{
+	static const char *const names[RELOAD_RESULT_COUNT] = {
+		[RELOAD_APPLIED] = "applied",
+		[RELOAD_REFUSED] = "refused",
+		[RELOAD_UNCHANGED] = "unchanged",
+	};
+
+	assert(result < RELOAD_RESULT_COUNT);
+	return names[result];
 }
 
 struct catalog *gateway_catalog(struct gateway *gw)
