@@ -130,7 +130,15 @@ struct backend_ops {
 	 * the process does; queued ones at once, not sent. May be called again with something faster.
 	 */
 	void (*stop)(struct backend *b, enum backend_stop how);
-	/* From now on a stop by the ladder takes at most these times: its share of the gateway's budget. */
+	/*
+	 * No process is started any more: a backend without one stops for good, one that is starting or up goes on with
+	 * the process that it has. Calls that would have to wait for another end at once, not sent.
+	 */
+	void (*no_more)(struct backend *b);
+	/*
+	 * The gateway has been asked to stop: from now on a stop by the ladder takes at most these times, its share of
+	 * the budget.
+	 */
 	void (*limit_stop)(struct backend *b, msec_t eof_ms, msec_t term_ms);
 	void (*stats)(const struct backend *b, struct backend_stats *stats);
 	/* In state STOPPED only. */

@@ -33,6 +33,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = NEVER,
 		[LIFE_EV_GONE]      = NEVER,
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP]      = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP_FAST] = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP_KILL] = GO(ENDED,    NOTHING),
@@ -47,6 +48,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = GO(FALLING,  FAILED),
 		[LIFE_EV_GONE]      = NEVER,
 		[LIFE_EV_TIME]      = GO(FALLING,  FAILED | DO(FAST)),
+		[LIFE_EV_NO_MORE]   = GO(STARTING, NOTHING),
 		/* interface.md, 5: not yet initialized, so it gets EOF and SIGTERM together */
 		[LIFE_EV_STOP]      = GO(STOPPING, DO(DISARM) | DO(FAIL_QUEUED) | DO(FAST)),
 		[LIFE_EV_STOP_FAST] = GO(STOPPING, DO(DISARM) | DO(FAIL_QUEUED) | DO(FAST)),
@@ -62,6 +64,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = GO(FALLING,  DIED),
 		[LIFE_EV_GONE]      = NEVER,
 		[LIFE_EV_TIME]      = GO(PARKING,  DO(LADDER)),
+		[LIFE_EV_NO_MORE]   = GO(READY,    NOTHING),
 		[LIFE_EV_STOP]      = GO(STOPPING, DO(DISARM) | DO(FAIL_QUEUED) | DO(LADDER)),
 		[LIFE_EV_STOP_FAST] = GO(STOPPING, DO(DISARM) | DO(FAIL_QUEUED) | DO(FAST)),
 		[LIFE_EV_STOP_KILL] = GO(STOPPING, DO(DISARM) | DO(FAIL_QUEUED) | DO(KILL)),
@@ -76,6 +79,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = GO(FALLING,  NOTHING),
 		[LIFE_EV_GONE]      = GO(BACKOFF,  DO(FAIL_SENT) | DO(ARM_BACKOFF)),
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(STOPPING, DO(FAIL_QUEUED)),
 		[LIFE_EV_STOP]      = GO(STOPPING, DO(FAIL_QUEUED) | DO(LADDER)),
 		[LIFE_EV_STOP_FAST] = GO(STOPPING, DO(FAIL_QUEUED) | DO(FAST)),
 		[LIFE_EV_STOP_KILL] = GO(STOPPING, DO(FAIL_QUEUED) | DO(KILL)),
@@ -90,6 +94,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = NEVER,
 		[LIFE_EV_GONE]      = NEVER,
 		[LIFE_EV_TIME]      = GO(STARTING, LAUNCH),
+		[LIFE_EV_NO_MORE]   = GO(ENDED,    DO(DISARM) | DO(FAIL_QUEUED)),
 		[LIFE_EV_STOP]      = GO(ENDED,    DO(DISARM) | DO(FAIL_QUEUED)),
 		[LIFE_EV_STOP_FAST] = GO(ENDED,    DO(DISARM) | DO(FAIL_QUEUED)),
 		[LIFE_EV_STOP_KILL] = GO(ENDED,    DO(DISARM) | DO(FAIL_QUEUED)),
@@ -104,6 +109,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = GO(PARKING,  NOTHING),
 		[LIFE_EV_GONE]      = GO(IDLE,     NOTHING),
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(STOPPING, NOTHING),
 		[LIFE_EV_STOP]      = GO(STOPPING, DO(LADDER)),
 		[LIFE_EV_STOP_FAST] = GO(STOPPING, DO(FAST)),
 		[LIFE_EV_STOP_KILL] = GO(STOPPING, DO(KILL)),
@@ -118,6 +124,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = GO(WAKING,   NOTHING),
 		[LIFE_EV_GONE]      = GO(STARTING, LAUNCH),
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(STOPPING, DO(FAIL_QUEUED)),
 		[LIFE_EV_STOP]      = GO(STOPPING, DO(FAIL_QUEUED) | DO(LADDER)),
 		[LIFE_EV_STOP_FAST] = GO(STOPPING, DO(FAIL_QUEUED) | DO(FAST)),
 		[LIFE_EV_STOP_KILL] = GO(STOPPING, DO(FAIL_QUEUED) | DO(KILL)),
@@ -132,6 +139,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = NEVER,
 		[LIFE_EV_GONE]      = NEVER,
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP]      = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP_FAST] = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP_KILL] = GO(ENDED,    NOTHING),
@@ -146,6 +154,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = GO(STOPPING, NOTHING),
 		[LIFE_EV_GONE]      = GO(ENDED,    DO(FAIL_SENT)),
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(STOPPING, NOTHING),
 		[LIFE_EV_STOP]      = GO(STOPPING, NOTHING),
 		[LIFE_EV_STOP_FAST] = GO(STOPPING, DO(FAST)),
 		[LIFE_EV_STOP_KILL] = GO(STOPPING, DO(KILL)),
@@ -160,6 +169,7 @@ static const struct life_step table[LIFE_STATE_COUNT][LIFE_EVENT_COUNT] = {
 		[LIFE_EV_EXIT]      = NEVER,
 		[LIFE_EV_GONE]      = NEVER,
 		[LIFE_EV_TIME]      = NEVER,
+		[LIFE_EV_NO_MORE]   = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP]      = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP_FAST] = GO(ENDED,    NOTHING),
 		[LIFE_EV_STOP_KILL] = GO(ENDED,    NOTHING),
@@ -219,6 +229,17 @@ static bool is_too_early(const struct life *l, enum life_event event, mono_t now
 	return l->state == LIFE_READY && event == LIFE_EV_TIME && !mono_past(life_idle_at(l), now);
 }
 
+/* The last process is kept until it is asked to stop, and when it falls nobody waits for another. */
+static void stay_last(struct life_step *step)
+{
+	if (step->next == LIFE_PARKING)
+		*step = (struct life_step){ .set = true, .next = LIFE_READY };
+	if (step->next == LIFE_FALLING) {
+		step->next = LIFE_STOPPING;
+		step->actions |= DO(FAIL_QUEUED);
+	}
+}
+
 struct life_step life_on(struct life *l, enum life_event event, mono_t now, uint64_t random)
 {
 	struct life_step step = life_cell(l->state, event);
@@ -226,6 +247,9 @@ struct life_step life_on(struct life *l, enum life_event event, mono_t now, uint
 	assert(step.set && !step.never);
 	if (is_too_early(l, event, now))
 		step = (struct life_step){ .set = true, .next = LIFE_READY, .actions = DO(ARM_IDLE) };
+	l->last = l->last || event == LIFE_EV_NO_MORE;
+	if (l->last)
+		stay_last(&step);
 	l->state = step.next;
 	if (step.actions & DO(COUNT_FAILURE))
 		count_failure(l);

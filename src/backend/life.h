@@ -45,6 +45,7 @@
 	X(EXIT)      /* the process has ended; what it wrote may still be in the pipe */ \
 	X(GONE)      /* reaped and swept, pipes are closed */ \
 	X(TIME)      /* the timer: of the startup, of the next try, of idleness */ \
+	X(NO_MORE)   /* no process is started any more: the one that there is, if any, is the last */ \
 	X(STOP)      /* asked to stop: by the ladder, fast, at once */ \
 	X(STOP_FAST) \
 	X(STOP_KILL)
@@ -97,6 +98,7 @@ struct life_conf {
 struct life {
 	struct life_conf conf;
 	enum life_state state;
+	bool last;         /* there was a NO_MORE */
 	unsigned failures; /* starts that failed in a row */
 	unsigned falls;    /* failures and deaths since it last proved its health; they set the delay */
 	msec_t delay_ms;   /* the last one */

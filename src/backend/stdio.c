@@ -114,12 +114,18 @@ static void stop(struct backend *b, enum backend_stop how)
 	stdio_step(stdio_of(b), events[how]);
 }
 
+static void no_more(struct backend *b)
+{
+	stdio_step(stdio_of(b), LIFE_EV_NO_MORE);
+}
+
 /* Kept for a process that is started later: the stop may come while the server is on its way up. */
 static void limit_stop(struct backend *b, msec_t eof_ms, msec_t term_ms)
 {
 	struct stdio *s = stdio_of(b);
 	struct child_conf *conf = &s->child_conf;
 
+	s->stop_is_near = true;
 	conf->stop_eof_ms = eof_ms < conf->stop_eof_ms ? eof_ms : conf->stop_eof_ms;
 	conf->stop_term_ms = term_ms < conf->stop_term_ms ? term_ms : conf->stop_term_ms;
 	if (s->child != NULL)
@@ -163,6 +169,7 @@ static const struct backend_ops ops = {
 	.cancel = cancel,
 	.tell = tell,
 	.stop = stop,
+	.no_more = no_more,
 	.limit_stop = limit_stop,
 	.stats = stats,
 	.free = free_backend,

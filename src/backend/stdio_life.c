@@ -161,14 +161,31 @@ void stdio_step(struct stdio *s, enum life_event event)
 
 /* --- its process --- */
 
-static void close_stdin(void *arg)
+/*
+ * What is left then is the rest of a line, and our own last words, such as notifications/cancelled. They are written
+ * first, however slowly it reads: it would not see the end before it has read what is in the pipe anyway.
+ */
+void stdio_close_stdin(void *arg)
 {
 	struct stdio *s = arg;
+	bool listens = s->in != NULL && s->life.state != LIFE_FALLING;
 
-	/* What is left then are our own last words, such as notifications/cancelled. */
-	if (s->in != NULL && (s->life.state == LIFE_STOPPING || s->life.state == LIFE_PARKING))
-		outbox_write(&s->outbox, watch_fd(s->in));
-	watch_close(&s->in);
+	if (listens && outbox_write(&s->outbox, watch_fd(s->in)) == OUTBOX_BLOCKED)
+		watch_set(s->in, WATCH_WRITE);
+	else
+		watch_close(&s->in);
+}
+
+/* Who does not get through its start has often said why: a directory that it cannot write to, a module that is missing.
+ */
+static void add_last_words(struct stdio *s)
+{
+	size_t n = strlen(s->why);
+
+	if (s->err != NULL)
+		stdio_on_stderr(s, WATCH_READ);
+	if (s->stderr_log.last[0] != '\0')
+		snprintf(s->why + n, sizeof(s->why) - n, "; the last it said: \"%s\"", s->stderr_log.last);
 }
 
 static void explain_exit(struct stdio *s, const struct child_exit *how)
@@ -177,16 +194,19 @@ static void explain_exit(struct stdio *s, const struct child_exit *how)
 		stdio_explain(s, "killed by signal %d (%s)", how->code, strsignal(how->code));
 	else
 		stdio_explain(s, "exited with code %d", how->code);
-	log_warn(&s->log, "backend_exited", "the server's process ended without being asked to", F_STR("how", s->why),
-	        F_INT("in_flight", s->life.in_flight));
+	if (s->life.state == LIFE_STARTING || s->life.failures > 0)
+		add_last_words(s);
+	log_info(&s->log, "backend_exited", "the server's process has ended without being asked to",
+	        F_STR("how", s->why), F_INT("in_flight", s->life.in_flight));
+	s->died = true;
 	s->tell_anyway = true;
 	tell_soon(s);
 }
 
-/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours. */
+/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours if it lived to see it. */
 static bool is_better_reason(const struct stdio *s, const struct child_exit *how)
 {
-	bool ours = how->killed || (how->signaled && how->code == SIGTERM);
+	bool ours = how->killed || (how->asked && how->signaled && how->code == SIGTERM);
 
 	return s->life.state == LIFE_FALLING && s->pipe_broke && !ours;
 }
@@ -238,12 +258,25 @@ static bool watch_pipes(struct stdio *s, int in, int out, int err)
 	return false;
 }
 
+/*
+ * A SIGTERM for the whole group (systemd's KillMode=control-group) may reach the server a moment before us. So an end
+ * is called a crash when the next try is due and nobody has asked us to stop meanwhile.
+ */
+static void tell_crash(struct stdio *s)
+{
+	if (s->died && !s->stop_is_near)
+		log_warn(&s->log, "backend_crashed", "the server has crashed and is started again",
+		        F_STR("how", s->why));
+	s->died = false;
+}
+
 static void spawn(struct stdio *s)
 {
 	static const struct child_events events = { .exited = exited, .gone = gone };
 	int in, out, err;
 	struct err e;
 
+	tell_crash(s);
 	s->starts++;
 	s->restarts += s->fell;
 	s->fell = s->blocked = s->pipe_broke = false;
@@ -255,7 +288,7 @@ static void spawn(struct stdio *s)
 		stdio_step(s, LIFE_EV_NO_SPAWN);
 		return;
 	}
-	child_on_close_stdin(s->child, close_stdin);
+	child_on_close_stdin(s->child, stdio_close_stdin);
 	lines_init(&s->lines, s->base.conf->max_message_bytes);
 	stderr_log_init(&s->stderr_log, &s->log, stdio_now(s));
 	if (watch_pipes(s, in, out, err))

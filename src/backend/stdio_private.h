@@ -45,8 +45,10 @@ struct stdio {
 	mono_t asked_at;
 	struct timer changed_timer;
 
-	bool fell;       /* the next start is a restart */
-	bool pipe_broke; /* before it exited: the exit may explain it better */
+	bool fell;         /* the next start is a restart */
+	bool died;         /* ... of a process that ended without being asked to */
+	bool pipe_broke;   /* before it exited: the exit may explain it better */
+	bool stop_is_near; /* the gateway has been asked to stop: an end is no surprise any more */
 	char why[ERR_TEXT_MAX];
 	uint64_t starts, restarts, dropped;
 };
@@ -67,6 +69,9 @@ void stdio_step(struct stdio *s, enum life_event event);
 
 /* Why it fell or could not start, for people. */
 void stdio_explain(struct stdio *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The ladder's first step. Called again when its stdin takes more, until all is written. */
+void stdio_close_stdin(void *arg);
 
 /* The timer of its life; MONO_NEVER stops it. */
 void stdio_arm(struct stdio *s, mono_t at);

@@ -7,7 +7,7 @@ static void write_lines(void *arg)
 {
 	struct stdio *s = arg;
 
-	if (s->in == NULL || !stdio_is_talking(s))
+	if (s->in == NULL || !stdio_is_talking(s)) /* posted before it was asked to stop */
 		return;
 	enum outbox_verdict verdict = outbox_write(&s->outbox, watch_fd(s->in));
 	s->blocked = verdict == OUTBOX_BLOCKED;
@@ -23,8 +23,13 @@ static void write_lines(void *arg)
 
 void stdio_on_writable(void *arg, unsigned events)
 {
+	struct stdio *s = arg;
+
 	(void)events;
-	write_lines(arg);
+	if (stdio_is_talking(s))
+		write_lines(s);
+	else
+		stdio_close_stdin(s);
 }
 
 void stdio_write_soon(struct stdio *s)

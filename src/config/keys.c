@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "config/duration.h"
+#include "base/duration.h"
 #include "config/environment.h"
 #include "config/substitute.h"
 #include "config/suggest.h"

@@ -225,6 +225,13 @@ void gateway_changed(struct gateway *gw)
 void gateway_refuse_new(struct gateway *gw)
 {
 	gw->refusing = true;
+	for (size_t i = 0; i < gw->conf.server_count; i++)
+		gw->slots[i].backend->ops->no_more(gw->slots[i].backend);
+}
+
+bool gateway_is_refusing(const struct gateway *gw)
+{
+	return gw->refusing;
 }
 
 void gateway_cut_calls(struct gateway *gw)

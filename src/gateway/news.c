@@ -94,7 +94,7 @@ static void on_state(void *arg, enum backend_state now, const char *why, unsigne
 	snprintf(slot->why, sizeof(slot->why), "%s", why != NULL ? why : "");
 	if (now == BACKEND_READY)
 		tell_level(slot);
-	if (now == BACKEND_READY || now == BACKEND_BACKOFF) {
+	if (now != BACKEND_STARTING) {
 		slot->tried = true;
 		lists_recheck(gw);
 	}
@@ -256,7 +256,7 @@ void news_level(struct gateway *gw)
 /* A session that was rebuilt from its token may have missed changes while nobody knew it. */
 void gateway_push_open(struct gateway *gw, struct session *session, struct push *push)
 {
-	(void)gw;
+	push->gw = gw;
 	list_append(&session->pushes, &push->node);
 	if (!session->rebuilt)
 		return;
@@ -268,24 +268,58 @@ void gateway_push_open(struct gateway *gw, struct session *session, struct push 
 
 void gateway_push_close(struct push *push)
 {
+	if (!list_is_linked(&push->node))
+		return;
 	list_unlink(&push->node);
+	timer_stop(push->gw->sched, &push->goodbye);
+}
+
+static void end_push(void *arg)
+{
+	struct push *p = arg;
+
+	gateway_push_close(p);
+	p->port->end(p->arg);
 }
 
 static void end_pushes(struct session *s)
 {
-	struct list ending;
+	for (struct list *node; (node = list_first(&s->pushes)) != NULL;)
+		end_push(list_entry(node, struct push, node));
+}
 
-	list_move_all(&s->pushes, &ending);
-	for (struct list *node; (node = list_take_first(&ending)) != NULL;) {
+/* A session's nonce is a random number. */
+static void end_pushes_within(struct session *s, struct sched *sched, msec_t over_ms)
+{
+	msec_t wait_ms = (msec_t)(s->nonce % (uint64_t)over_ms);
+
+	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
-		p->port->end(p->arg);
+		timer_set_in(sched, &p->goodbye, wait_ms, end_push, p);
 	}
 }
 
-void gateway_end_pushes(struct gateway *gw)
+void gateway_end_pushes(struct gateway *gw, msec_t over_ms)
+{
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (over_ms > 0)
+			end_pushes_within(s, gw->sched, over_ms);
+		else
+			end_pushes(s);
+	}
+}
+
+static void keep_pushes(struct session *s, struct sched *sched)
+{
+	list_each (node, &s->pushes)
+		timer_stop(sched, &list_entry(node, struct push, node)->goodbye);
+}
+
+void gateway_keep_pushes(struct gateway *gw)
 {
 	list_each (node, sessions_all(gw->sessions))
-		end_pushes(list_entry(node, struct session, node));
+		keep_pushes(list_entry(node, struct session, node), gw->sched);
 }
 
 void gateway_session_end(struct gateway *gw, struct session **session)

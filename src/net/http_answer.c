@@ -128,15 +128,22 @@ void http_answer_continue(struct http_conn *c)
 	conn_send(&c->conn, &text, 1);
 }
 
+#define UNSERVED(length, sentence)                         \
+	SPAN("HTTP/1.1 503 Service Unavailable\r\n"        \
+	     "Content-Type: text/plain; charset=utf-8\r\n" \
+	     "Retry-After: 1\r\n"                          \
+	     "Content-Length: " length "\r\n"              \
+	     "Connection: close\r\n"                       \
+	     "\r\n" sentence "\r\n")
+
 struct span http_answer_overloaded(void)
 {
-	return SPAN("HTTP/1.1 503 Service Unavailable\r\n"
-	            "Content-Type: text/plain; charset=utf-8\r\n"
-	            "Retry-After: 1\r\n"
-	            "Content-Length: 31\r\n"
-	            "Connection: close\r\n"
-	            "\r\n"
-	            "too many connections are open\r\n");
+	return UNSERVED("31", "too many connections are open");
+}
+
+struct span http_answer_leaving(void)
+{
+	return UNSERVED("25", "the gateway has stopped");
 }
 
 void exchange_reply_parts(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n,

@@ -100,7 +100,7 @@ static void arm_fast(struct child *c, enum ladder_state from)
 {
 	mono_t at = mono_add(loop_now(c->supervisor->loop), FAST_MS);
 
-	if (from == LADDER_TERM_SENT && timer_is_set(&c->step_timer))
+	if (from != LADDER_EOF_SENT && timer_is_set(&c->step_timer))
 		at = mono_min(at, c->step_timer.at);
 	timer_set(sched_of(c), &c->step_timer, at, time_is_up, c);
 }
@@ -165,13 +165,20 @@ static void child_step(struct child *c, enum ladder_event event)
 
 /* The process has ended */
 
-static bool read_exit(struct child *c)
+static bool has_ended(const struct child *c, siginfo_t *info)
 {
-	siginfo_t info = { 0 };
-	int failed = waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	*info = (siginfo_t){ 0 };
+	int failed = waitid(P_PID, (id_t)c->pid, info, WEXITED | WNOHANG | WNOWAIT);
 
 	assert(failed == 0); /* nobody else reaps it */
-	if (info.si_pid != c->pid)
+	return info->si_pid == c->pid;
+}
+
+static bool read_exit(struct child *c)
+{
+	siginfo_t info;
+
+	if (!has_ended(c, &info))
 		return false;
 	c->how.signaled = info.si_code != CLD_EXITED;
 	c->how.code = info.si_status;
@@ -296,7 +303,7 @@ void child_stop(struct child *c, enum child_stop how)
 		[CHILD_STOP_KILL] = LADDER_EV_KILL,
 	};
 
-	if (c->state < LADDER_EXITED)
+	if (c->state < LADDER_EXITED && !has_ended(c, &(siginfo_t){ 0 }))
 		c->how.asked = true;
 	child_step(c, events[how]);
 }

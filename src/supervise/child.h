@@ -52,7 +52,7 @@ struct child_exit {
 	bool signaled;
 	int code;    /* exit code or signal number */
 	bool killed; /* by our SIGKILL */
-	bool asked;  /* after child_stop */
+	bool asked;  /* after a child_stop that found it alive */
 };
 
 struct child_events {

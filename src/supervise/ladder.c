@@ -39,7 +39,7 @@ static const struct ladder_step table[LADDER_STATE_COUNT][LADDER_EVENT_COUNT] = 
 		[LADDER_EV_STOP_FAST]  = GO(TERM_SENT, DO(TERM_GROUP) | DO(ARM_FAST)),
 		[LADDER_EV_KILL]       = GO(KILL_SENT, KILL_NOW),
 		[LADDER_EV_TIME]       = GO(TERM_SENT, DO(TERM_GROUP) | DO(ARM_TERM)),
-		[LADDER_EV_EXIT]       = GO(EXITED,    DO(TERM_GROUP) | DO(ARM_OUTPUT)), /* nobody is killed unwarned */
+		[LADDER_EV_EXIT]       = GO(EXITED,    DO(TERM_GROUP) | DO(ARM_TERM)), /* its family has `term`, too */
 		[LADDER_EV_OUTPUT_END] = STAY(EOF_SENT),
 	},
 	[LADDER_TERM_SENT] = {
@@ -47,7 +47,7 @@ static const struct ladder_step table[LADDER_STATE_COUNT][LADDER_EVENT_COUNT] = 
 		[LADDER_EV_STOP_FAST]  = GO(TERM_SENT, DO(ARM_FAST)), /* shortens; never lengthens */
 		[LADDER_EV_KILL]       = GO(KILL_SENT, KILL_NOW),
 		[LADDER_EV_TIME]       = GO(KILL_SENT, KILL_NOW),
-		[LADDER_EV_EXIT]       = GO(EXITED,    DO(ARM_OUTPUT)),
+		[LADDER_EV_EXIT]       = GO(EXITED,    DO(KEEP_TIMER)), /* the rest of `term` is its family's */
 		[LADDER_EV_OUTPUT_END] = STAY(TERM_SENT),
 	},
 	[LADDER_KILL_SENT] = {
@@ -60,7 +60,7 @@ static const struct ladder_step table[LADDER_STATE_COUNT][LADDER_EVENT_COUNT] = 
 	},
 	[LADDER_EXITED] = {
 		[LADDER_EV_STOP]       = STAY(EXITED),
-		[LADDER_EV_STOP_FAST]  = STAY(EXITED),
+		[LADDER_EV_STOP_FAST]  = GO(EXITED,    DO(ARM_FAST)),
 		[LADDER_EV_KILL]       = GO(GONE, FINISH),
 		[LADDER_EV_TIME]       = GO(GONE, FINISH),
 		[LADDER_EV_EXIT]       = NEVER(EXITED),

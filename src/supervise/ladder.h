@@ -14,7 +14,7 @@
 	X(EOF_SENT)  /* its stdin is closed; it has `eof` to leave */ \
 	X(TERM_SENT) /* the group got SIGTERM; it has `term` to leave */ \
 	X(KILL_SENT) /* the group got SIGKILL */ \
-	X(EXITED)    /* the leader is a zombie that we keep; the rest of its stdout is read, for a bounded time */ \
+	X(EXITED)    /* the leader is a zombie that we keep; its family leaves, the rest of stdout is read, in bounded time */ \
 	X(GONE)      /* reaped and swept: the end */
 #define LADDER_EVENTS(X) \
 	X(STOP)       /* go down step by step */ \
@@ -23,11 +23,14 @@
 	X(TIME)       /* the timer of the present step is up */ \
 	X(EXIT)       /* the leader has ended */ \
 	X(OUTPUT_END) /* its stdout is at end of file */
-/* ARM_FAST in TERM_SENT never moves the timer that is set to a later point. TELL_GONE comes when orphans are swept. */
+/*
+ * ARM_FAST after SIGTERM never moves the timer that is set to a later point. KEEP_TIMER: the one that runs is that of
+ * the next state. TELL_GONE comes when orphans are swept.
+ */
 #define LADDER_ACTIONS(X) \
 	X(CLOSE_STDIN, 0) X(TERM_GROUP, 1) X(KILL_GROUP, 2) X(REAP, 3) \
 	X(ARM_EOF, 4) X(ARM_TERM, 5) X(ARM_FAST, 6) X(ARM_KILL, 7) X(ARM_OUTPUT, 8) X(DISARM, 9) \
-	X(TELL_GONE, 10) X(COUNT_KILLED, 11)
+	X(TELL_GONE, 10) X(COUNT_KILLED, 11) X(KEEP_TIMER, 12)
 /* clang-format on */
 
 #define X(name) LADDER_##name,

@@ -9,7 +9,8 @@
 
 #define SCAN_GAP_MS 5       /* a storm of SIGCHLD costs no more scans than this allows */
 #define SCAN_AGAIN_MS 1000  /* the list of children is best effort: look once more after things have calmed down */
-#define LOOKS_MAX 3         /* for the tag of a stranger: an environment is empty for a moment during exec */
+#define LOOKS_MAX 4         /* for the tag of a stranger: an environment is empty for a moment during exec */
+#define LOOK_AGAIN_MS 10    /* after the first look; then ten times as long */
 #define ORPHAN_TERM_MS 1000 /* from SIGTERM to SIGKILL for the orphan of a child that is long gone */
 
 /* A child of ours that we did not start: re-parented to us when its parent ended. Freed when it is reaped. */
@@ -17,6 +18,7 @@ struct stranger {
 	pid_t pid;
 	char tag[REAPER_TAG_MAX]; /* "": not known */
 	int looks;
+	mono_t look_at; /* not before */
 	bool termed, killed;
 	mono_t termed_at;
 };
@@ -71,16 +73,29 @@ static struct child *child_with_tag(struct supervisor *s, const char *tag)
 	return NULL;
 }
 
+/* Not at each scan: in a storm of them all looks would fall into one moment. */
+static void look_later(struct supervisor *s, struct stranger *st)
+{
+	msec_t wait_ms = LOOK_AGAIN_MS;
+
+	for (int i = 1; i < st->looks; i++)
+		wait_ms *= 10;
+	st->look_at = mono_add(loop_now(s->loop), wait_ms);
+	scan_in(s, wait_ms);
+}
+
 /* Whose orphan it is: by its environment, else by its session, whose number is not used again while it has members. */
 static void identify(struct supervisor *s, struct stranger *st)
 {
-	if (st->tag[0] != '\0' || st->looks == LOOKS_MAX || reaper_tag(st->pid, st->tag))
+	if (st->tag[0] != '\0' || st->looks == LOOKS_MAX || !mono_past(st->look_at, loop_now(s->loop)))
+		return;
+	if (reaper_tag(st->pid, st->tag))
 		return;
 	struct child *c = child_in_session(s, getsid(st->pid));
 	if (c != NULL)
 		memcpy(st->tag, c->tag, sizeof(st->tag));
 	else if (++st->looks < LOOKS_MAX)
-		scan_in(s, SCAN_AGAIN_MS);
+		look_later(s, st);
 }
 
 static void signal_stranger(struct supervisor *s, const struct stranger *st, int signo, bool again)
@@ -109,7 +124,7 @@ static void kill_stranger(struct supervisor *s, struct stranger *st)
 	st->killed = true;
 }
 
-/* SIGTERM once, SIGKILL when its time is up. */
+/* SIGTERM once, SIGKILL when its time is up. For who is left when its child is long gone. */
 static void stop_stranger(struct supervisor *s, struct stranger *st)
 {
 	if (!st->termed)
@@ -119,9 +134,15 @@ static void stop_stranger(struct supervisor *s, struct stranger *st)
 	scan_in(s, SCAN_AGAIN_MS);
 }
 
+/* Whether its leader's group got a SIGTERM that was meant for it, too: many take a second one for "at once". */
+static bool is_in_group(const struct stranger *st, const struct child *c)
+{
+	return getpgid(st->pid) == c->pid;
+}
+
 /*
  * The orphan of a living child is left alone, so is a process of no child (somebody's `kubectl exec`) until the end.
- * When the child has ended they get SIGTERM; when its time is up and it is swept, SIGKILL.
+ * When the child has ended its orphans get SIGTERM; when the child's time is up and it is swept, SIGKILL.
  */
 static void judge(struct supervisor *s, struct stranger *st)
 {
@@ -131,7 +152,9 @@ static void judge(struct supervisor *s, struct stranger *st)
 		c->orphans++;
 	if (s->sweeping || (c != NULL && c->state == LADDER_GONE))
 		kill_stranger(s, st);
-	else if (c != NULL ? c->state == LADDER_EXITED : st->tag[0] != '\0')
+	else if (c != NULL && c->state == LADDER_EXITED && !st->termed && !is_in_group(st, c))
+		term_stranger(s, st);
+	else if (c == NULL && st->tag[0] != '\0')
 		stop_stranger(s, st);
 }
 

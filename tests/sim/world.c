@@ -57,7 +57,7 @@ struct child {
 	struct server *server; /* what runs in it */
 	struct fake_pipe in, out, err;
 	int pid;
-	bool alive;
+	bool alive, output_ended;
 };
 
 struct world {
@@ -250,6 +250,8 @@ static void on_exited(void *arg)
 
 	child_event(c, LADDER_EV_EXIT);
 	c->events->exited(c->arg, &c->how);
+	if (c->output_ended)
+		child_event(c, LADDER_EV_OUTPUT_END);
 }
 
 static void die(struct child *c, bool signaled, int code)
@@ -279,7 +281,16 @@ static void on_gone(void *arg)
 	loop_bury(&c->world->loop, c, free);
 }
 
-static void perform(struct child *c, unsigned actions)
+static void arm_fast(struct child *c, enum ladder_state from)
+{
+	mono_t at = mono_add(c->world->loop.sched.now, 500);
+
+	if (from != LADDER_EOF_SENT && timer_is_set(&c->timer))
+		at = mono_min(at, c->timer.at);
+	timer_set(&c->world->loop.sched, &c->timer, at, on_ladder_timer, c);
+}
+
+static void perform(struct child *c, unsigned actions, enum ladder_state from)
 {
 	if (actions & LADDER_DO_CLOSE_STDIN)
 		c->close_stdin(c->arg);
@@ -294,7 +305,7 @@ static void perform(struct child *c, unsigned actions)
 	if (actions & LADDER_DO_ARM_TERM)
 		arm(c, c->term_ms);
 	if (actions & LADDER_DO_ARM_FAST)
-		arm(c, 500);
+		arm_fast(c, from);
 	if (actions & LADDER_DO_ARM_KILL)
 		arm(c, 500);
 	if (actions & LADDER_DO_ARM_OUTPUT)
@@ -308,9 +319,10 @@ static void perform(struct child *c, unsigned actions)
 static void child_event(struct child *c, enum ladder_event event)
 {
 	struct ladder_step step = ladder_next(c->state, event);
+	enum ladder_state from = c->state;
 
 	c->state = step.next;
-	perform(c, step.actions);
+	perform(c, step.actions, from);
 }
 
 struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, const struct child_events *events,
@@ -346,7 +358,7 @@ void child_stop(struct child *c, enum child_stop how)
 		[CHILD_STOP_KILL] = LADDER_EV_KILL,
 	};
 
-	c->how.asked = true;
+	c->how.asked = c->how.asked || c->alive;
 	child_event(c, events[how]);
 }
 
@@ -363,7 +375,9 @@ void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg))
 
 void child_output_ended(struct child *c)
 {
-	child_event(c, LADDER_EV_OUTPUT_END);
+	c->output_ended = true;
+	if (c->state == LADDER_EXITED)
+		child_event(c, LADDER_EV_OUTPUT_END);
 }
 
 int child_pid(const struct child *c)

@@ -12,7 +12,7 @@
 #include "base/span.h"
 
 /* cmocka does not say that it jumps away. */
-void _fail(const char *file, int line) __attribute__((noreturn));
+void _fail(const char *file, int line) __attribute__((noreturn)); /* NOLINT(readability-redundant-declaration) */
 
 #define assert_span(actual, literal) assert_span_is((actual), SPAN(literal))
 

@@ -12,17 +12,17 @@ static const struct row {
 	const char *next[LIFE_EVENT_COUNT];
 } rows[] = {
 	/* clang-format off */
-	/*                 WANT  NOSPAWN UP      REFUSED MUTE    DEAF    EXIT    GONE    TIME    STOP    FAST    KILL */
-	{ LIFE_STOPPED,  { "STA", ".",   ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END" } },
-	{ LIFE_STARTING, { "STA", "BAC", "REA",  "FAL",  "FAL",  "FAL",  "FAL",  ".",    "FAL",  "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_READY,    { "REA", ".",   ".",    ".",    "FAL",  "FAL",  "FAL",  ".",    "PAR",  "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_FALLING,  { "FAL", ".",   "FAL",  "FAL",  "FAL",  "FAL",  "FAL",  "BAC",  ".",    "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_BACKOFF,  { "BAC", ".",   ".",    ".",    ".",    ".",    ".",    ".",    "STA",  "END",  "END",  "END" } },
-	{ LIFE_PARKING,  { "WAK", ".",   "PAR",  "PAR",  "PAR",  "PAR",  "PAR",  "IDL",  ".",    "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_WAKING,   { "WAK", ".",   "WAK",  "WAK",  "WAK",  "WAK",  "WAK",  "STA",  ".",    "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_IDLE,     { "STA", ".",   ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END" } },
-	{ LIFE_STOPPING, { "STOPPI", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "END", ".", "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_ENDED,    { "END", ".",   ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END" } },
+	/*                 WANT  NOSPAWN UP      REFUSED MUTE    DEAF    EXIT    GONE    TIME    NOMORE  STOP    FAST    KILL */
+	{ LIFE_STOPPED,  { "STA",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END",  "END" } },
+	{ LIFE_STARTING, { "STA",  "BAC",  "REA",  "FAL",  "FAL",  "FAL",  "FAL",  ".",    "FAL",  "STA",  "STOPPI","STOPPI","STOPPI" } },
+	{ LIFE_READY,    { "REA",  ".",    ".",    ".",    "FAL",  "FAL",  "FAL",  ".",    "PAR",  "REA",  "STOPPI","STOPPI","STOPPI" } },
+	{ LIFE_FALLING,  { "FAL",  ".",    "FAL",  "FAL",  "FAL",  "FAL",  "FAL",  "BAC",  ".",    "STOPPI","STOPPI","STOPPI","STOPPI" } },
+	{ LIFE_BACKOFF,  { "BAC",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    "STA",  "END",  "END",  "END",  "END" } },
+	{ LIFE_PARKING,  { "WAK",  ".",    "PAR",  "PAR",  "PAR",  "PAR",  "PAR",  "IDL",  ".",    "STOPPI","STOPPI","STOPPI","STOPPI" } },
+	{ LIFE_WAKING,   { "WAK",  ".",    "WAK",  "WAK",  "WAK",  "WAK",  "WAK",  "STA",  ".",    "STOPPI","STOPPI","STOPPI","STOPPI" } },
+	{ LIFE_IDLE,     { "STA",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END",  "END" } },
+	{ LIFE_STOPPING, { "STOPPI", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "END", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_ENDED,    { "END",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END",  "END" } },
 	/* clang-format on */
 };
 
@@ -278,6 +278,36 @@ static void test_a_call_during_the_idle_stop_starts_the_next_process_when_the_ol
 	assert_int_equal(l.state, LIFE_STARTING);
 }
 
+static void test_after_no_more_the_last_process_stays_and_none_follows_it(void **state)
+{
+	struct life l = new_life();
+
+	(void)state;
+	become_ready(&l, 0);
+	on(&l, LIFE_EV_NO_MORE, 1);
+	assert_int_equal(on(&l, LIFE_EV_TIME, 60 * MINUTE), 0); /* not parked either */
+	assert_int_equal(l.state, LIFE_READY);
+	assert_true(on(&l, LIFE_EV_EXIT, 60 * MINUTE) & LIFE_DO_FAIL_QUEUED);
+	assert_true(on(&l, LIFE_EV_GONE, 60 * MINUTE) & LIFE_DO_FAIL_SENT);
+	assert_int_equal(l.state, LIFE_ENDED);
+}
+
+static void test_after_no_more_a_start_that_is_on_its_way_may_still_succeed(void **state)
+{
+	struct life l = new_life(), failing = new_life();
+
+	(void)state;
+	on(&l, LIFE_EV_WANT, 0);
+	on(&l, LIFE_EV_NO_MORE, 1);
+	assert_true(on(&l, LIFE_EV_UP, 2) & LIFE_DO_FLUSH);
+	assert_int_equal(l.state, LIFE_READY);
+	on(&failing, LIFE_EV_WANT, 0);
+	on(&failing, LIFE_EV_NO_MORE, 1);
+	assert_true(on(&failing, LIFE_EV_REFUSED, 2) & LIFE_DO_FAIL_QUEUED);
+	on(&failing, LIFE_EV_GONE, 3);
+	assert_int_equal(failing.state, LIFE_ENDED);
+}
+
 static void test_a_timer_that_comes_too_early_is_set_again(void **state)
 {
 	struct life l = new_life();
@@ -392,6 +422,8 @@ int main(void)
 		cmocka_unit_test(test_a_server_that_dies_at_every_first_call_is_started_less_and_less_often),
 		cmocka_unit_test(test_an_idle_stop_is_expected_and_a_call_brings_it_back),
 		cmocka_unit_test(test_a_call_during_the_idle_stop_starts_the_next_process_when_the_old_one_is_gone),
+		cmocka_unit_test(test_after_no_more_the_last_process_stays_and_none_follows_it),
+		cmocka_unit_test(test_after_no_more_a_start_that_is_on_its_way_may_still_succeed),
 		cmocka_unit_test(test_a_timer_that_comes_too_early_is_set_again),
 		cmocka_unit_test(test_idle_rules),
 		cmocka_unit_test(test_the_adaptive_point_is_the_first_at_which_the_rule_holds),

@@ -134,6 +134,7 @@ static void test_a_start_that_fails_is_told_with_its_reason(void **state)
 	} cases[] = {
 		{ "refuse", "initialize: error -32602: \"no\"", 10000 },
 		{ "die", "exited with code 7", 10000 },
+		{ "complain", "exited with code 8; the last it said: \"no such directory\"", 10000 },
 		{ "silent", "not ready within 50 ms", 50 },
 	};
 
@@ -253,6 +254,24 @@ static void test_a_polite_stop_ends_queued_calls_at_once_and_sent_ones_with_the_
 	rig_end(&r);
 }
 
+static void test_after_no_more_a_process_that_dies_is_the_last(void **state)
+{
+	struct call held, killer, late;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "ok");
+	submit_tool(&r, &held, "hold");
+	r.b->ops->no_more(r.b);
+	call(&r, &killer, "exit"); /* the process that is there goes on */
+	expect_end(&held, END_BACKEND_EXITED, OUTCOME_UNKNOWN);
+	assert_true(run_until(&r, is_stopped));
+	call(&r, &late, "echo");
+	expect_end(&late, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
+	assert_int_equal(stats_of(&r).starts, 1);
+	rig_end(&r);
+}
+
 static void test_a_stop_can_be_hurried(void **state)
 {
 	struct call c;
@@ -315,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_a_call_during_the_idle_stop_waits_for_the_next_process),
 		cmocka_unit_test(test_a_server_that_was_never_started_stops_with_an_event),
 		cmocka_unit_test(test_a_polite_stop_ends_queued_calls_at_once_and_sent_ones_with_the_process),
+		cmocka_unit_test(test_after_no_more_a_process_that_dies_is_the_last),
 		cmocka_unit_test(test_a_stop_can_be_hurried),
 		cmocka_unit_test(test_a_stop_during_start_backoff_and_idleness_is_obeyed),
 	};

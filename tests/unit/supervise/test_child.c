@@ -294,6 +294,22 @@ static void test_a_crash_is_told_apart_from_a_stop(void **state)
 	assert_int_equal(stats.children, 0);
 }
 
+/* The end of its stdout may be seen before its exit, and make its owner stop it. */
+static void test_who_is_stopped_when_already_dead_was_not_asked(void **state)
+{
+	struct world *w = *state;
+	struct owner *o = start(w, "exit 3");
+	struct supervisor_stats stats;
+	siginfo_t info;
+
+	waitid(P_PID, (id_t)child_pid(o->child), &info, WEXITED | WNOWAIT);
+	child_stop(o->child, CHILD_STOP_LADDER);
+	run(w);
+	assert_exit(&o->gone, &(struct child_exit){ false, 3, false, false }, "exit 3");
+	supervisor_stats(w->sup, &stats);
+	assert_int_equal(stats.stopped, 0);
+}
+
 static void test_stopping_again_and_faster_shortens_the_way(void **state)
 {
 	struct world *w = *state;
@@ -371,11 +387,11 @@ static void test_children_get_the_old_limit_of_open_files(void **state)
 
 /* Who the leader leaves behind */
 
-static struct world *with_short_output(void **state)
+static struct world *with_short_times(void **state)
 {
 	struct world *w = *state;
 
-	w->output_ms = SHORT_MS;
+	w->term_ms = w->output_ms = SHORT_MS;
 	return w;
 }
 
@@ -392,9 +408,22 @@ static void test_the_rest_of_the_group_is_warned_before_it_is_killed(void **stat
 	assert_int_equal(o->gone.code, 1);
 }
 
+static void test_the_rest_of_the_group_is_warned_once(void **state)
+{
+	struct world *w = with_short_times(state);
+	struct owner *o = start(w, "(trap 'echo warned' TERM; echo up; while :; do sleep 0.01; done) & read x; exit 1");
+
+	run_until(o, "up\n");
+	send_line(o);
+	run(w);
+	const char *first = strstr(o->text, "warned\n");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "warned\n"));
+}
+
 static void test_a_stubborn_rest_of_the_group_is_killed(void **state)
 {
-	struct world *w = with_short_output(state);
+	struct world *w = with_short_times(state);
 	struct owner *o = start(w, "(trap '' TERM; echo up; exec sleep 100) & read x; exit 1");
 
 	run_until(o, "up\n");
@@ -418,7 +447,7 @@ static void test_an_escapee_to_another_session_is_warned_too(void **state)
 
 static void test_a_stubborn_escapee_that_holds_stdout_is_killed_in_time(void **state)
 {
-	struct world *w = with_short_output(state);
+	struct world *w = with_short_times(state);
 	struct owner *o = start(w, "setsid sh -c 'trap \"\" TERM; echo up; exec sleep 100' & cat");
 
 	run_until(o, "up\n");
@@ -431,7 +460,7 @@ static void test_a_stubborn_escapee_that_holds_stdout_is_killed_in_time(void **s
 
 static void test_an_escapee_without_our_tag_is_known_by_its_session(void **state)
 {
-	struct world *w = with_short_output(state);
+	struct world *w = with_short_times(state);
 	struct owner *o = start(w, "env -i /bin/sh -c 'trap \"\" TERM; echo up; exec /bin/sleep 100' & cat");
 
 	run_until(o, "up\n");
@@ -442,7 +471,7 @@ static void test_an_escapee_without_our_tag_is_known_by_its_session(void **state
 /* Each generation is re-parented to us only when the one before has died. */
 static void test_generations_of_escapees_are_swept(void **state)
 {
-	struct world *w = with_short_output(state);
+	struct world *w = with_short_times(state);
 	struct owner *o = start(w,
 	        "f='trap \"\" TERM; n=$((n-1)); export n; [ $n -gt 0 ] && setsid sh -c \"$f\" & echo $n; exec sleep 100';"
 	        "export f n=8; setsid sh -c \"$f\" & read x");
@@ -483,7 +512,7 @@ static void test_the_escapee_of_a_living_child_is_left_alone(void **state)
 /* It hides from the sweep behind a parent of which nothing is known, and comes out when the child is long gone. */
 static void test_an_orphan_of_a_child_long_gone_is_warned_then_killed(void **state)
 {
-	struct world *w = with_short_output(state);
+	struct world *w = with_short_times(state);
 	struct owner *o =
 	        start(w, "env -i setsid sh -c 'trap \"\" TERM; sleep 0.3; SLUICE_BACKEND=test.1 sleep 100 &' & cat");
 	struct supervisor_stats stats;
@@ -498,6 +527,21 @@ static void test_an_orphan_of_a_child_long_gone_is_warned_then_killed(void **sta
 	} while (!reaper_is_alone());
 	assert_int_equal(stats.killed, 0); /* that is the count of children */
 	assert_in_range(mono_diff(clock_mono(), start), 1000, LONG_MS);
+}
+
+/* During exec the environment is empty for a moment: a storm of scans must not use up all looks in it. */
+static void test_an_orphan_that_cannot_be_told_at_first_is_looked_at_again(void **state)
+{
+	struct world *w = with_short_times(state);
+	struct owner *o = start(
+	        w, "(env -i setsid sh -c 'echo up; sleep 0.3; SLUICE_BACKEND=test.1 exec sleep 100' >&2 &) ; exit 1");
+
+	run(w);
+	assert_int_equal(o->gones, 1);
+	do {
+		supervisor_sigchld(w->sup);
+		run_for(w, 10);
+	} while (!reaper_is_alone());
 }
 
 static void test_strangers_are_reaped_and_no_status_is_stolen(void **state)
@@ -563,7 +607,7 @@ static void test_the_final_sweep_leaves_nobody(void **state)
 
 static void test_the_final_sweep_takes_strangers_too(void **state)
 {
-	struct world *w = with_short_output(state);
+	struct world *w = with_short_times(state);
 	struct owner *o =
 	        start(w, "env -i /usr/bin/setsid /bin/sh -c 'trap \"\" TERM; echo up; exec /bin/sleep 100' & cat");
 
@@ -622,7 +666,7 @@ static int init_of_a_namespace(void)
 	assert_false(r.proc_is_ours);
 	reaper_clear(&r);
 	set_up(&state);
-	struct world *w = with_short_output(&state);
+	struct world *w = with_short_times(&state);
 	struct owner *o = start(w, "setsid sh -c 'trap \"\" TERM; setsid sleep 100 & echo up; exec sleep 100' & cat");
 	run_until(o, "up\n");
 	child_stop(o->child, CHILD_STOP_LADDER);
@@ -658,12 +702,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_way_to_stop_ends_as_it_should),
 		TEST(test_a_crash_is_told_apart_from_a_stop),
+		TEST(test_who_is_stopped_when_already_dead_was_not_asked),
 		TEST(test_stopping_again_and_faster_shortens_the_way),
 		TEST(test_what_was_written_before_the_end_can_be_read),
 		TEST(test_a_failed_start_says_why_and_leaves_nothing),
 		TEST(test_the_environment_names_the_backend_and_the_serial),
 		TEST(test_children_get_the_old_limit_of_open_files),
 		TEST(test_the_rest_of_the_group_is_warned_before_it_is_killed),
+		TEST(test_the_rest_of_the_group_is_warned_once),
 		TEST(test_a_stubborn_rest_of_the_group_is_killed),
 		TEST(test_an_escapee_to_another_session_is_warned_too),
 		TEST(test_a_stubborn_escapee_that_holds_stdout_is_killed_in_time),
@@ -671,6 +717,7 @@ int main(void)
 		TEST(test_generations_of_escapees_are_swept),
 		TEST(test_the_escapee_of_a_living_child_is_left_alone),
 		TEST(test_an_orphan_of_a_child_long_gone_is_warned_then_killed),
+		TEST(test_an_orphan_that_cannot_be_told_at_first_is_looked_at_again),
 		TEST(test_strangers_are_reaped_and_no_status_is_stolen),
 		TEST(test_the_final_sweep_leaves_nobody),
 		TEST(test_the_final_sweep_takes_strangers_too),

@@ -38,7 +38,9 @@ static void test_the_ladder_goes_down_only(void **state)
 	FOR_EACH_CELL(s, e) assert_true(ladder_cell(s, e).next >= s);
 }
 
-/* A state that waits has its timer armed on every way in, and no other state has one. */
+#define ARMS_OR_KEEPS (ARMS | LADDER_DO_KEEP_TIMER)
+
+/* A state that waits has its timer armed on every way in, or kept, and no other state has one. */
 static void test_a_state_that_waits_has_one_timer(void **state)
 {
 	(void)state;
@@ -47,7 +49,9 @@ static void test_a_state_that_waits_has_one_timer(void **state)
 		struct ladder_step step = ladder_cell(s, e);
 		assert_true(bits(step.actions & ARMS) <= 1);
 		if (step.next != s && waits_for_a_timer(step.next))
-			assert_int_equal(bits(step.actions & ARMS), 1);
+			assert_int_equal(bits(step.actions & ARMS_OR_KEEPS), 1);
+		if (step.actions & LADDER_DO_KEEP_TIMER)
+			assert_true(waits_for_a_timer(s) && (step.actions & ARMS) == 0);
 		if (step.next != s && !waits_for_a_timer(step.next))
 			assert_true((step.actions & LADDER_DO_DISARM) != 0);
 		assert_true((step.actions & LADDER_DO_DISARM) == 0 || (step.actions & ARMS) == 0);
@@ -98,7 +102,7 @@ static void arm(struct life *l, int ms)
 static void step(struct life *l, enum ladder_event event)
 {
 	struct ladder_step step = ladder_next(l->state, event);
-	int old_timer = l->state == LADDER_TERM_SENT ? l->timer : -1;
+	int old_timer = l->state == LADDER_EOF_SENT ? -1 : l->timer;
 
 	l->state = step.next;
 	l->got_eof |= (step.actions & LADDER_DO_CLOSE_STDIN) != 0;
@@ -210,6 +214,18 @@ static void test_a_crash_warns_the_rest_of_the_group_before_it_is_killed(void **
 	assert_int_equal(l.killed, 0);
 }
 
+/* A wrapper that leaves at once: what it has wrapped still gets its time. */
+static void test_the_family_of_a_child_that_leaves_has_the_time_of_sigterm(void **state)
+{
+	struct life at_eof = { .obeys = OBEYS_EOF, .timer = -1 }, at_term = { .obeys = OBEYS_TERM, .timer = -1 };
+
+	(void)state;
+	live(&at_eof, LADDER_EV_STOP, LADDER_EV_STOP, -1);
+	assert_int_equal(at_eof.now, 1 + TERM_MS);
+	live(&at_term, LADDER_EV_STOP, LADDER_EV_STOP, -1);
+	assert_int_equal(at_term.now, EOF_MS + TERM_MS);
+}
+
 static void test_states_and_events_have_names(void **state)
 {
 	(void)state;
@@ -228,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_every_child_is_gone_in_time_however_it_is_asked),
 		cmocka_unit_test(test_asking_fast_again_and_again_does_not_lengthen_it),
 		cmocka_unit_test(test_a_crash_warns_the_rest_of_the_group_before_it_is_killed),
+		cmocka_unit_test(test_the_family_of_a_child_that_leaves_has_the_time_of_sigterm),
 		cmocka_unit_test(test_states_and_events_have_names),
 	};
 
