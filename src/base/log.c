@@ -178,7 +178,7 @@ static ssize_t try_nowait(struct log *log, struct span s)
 
 static ssize_t write_now(const struct log *log, struct span s)
 {
-	switch (log->way) {
+	switch ((enum way)log->way) {
 	case WAY_PLAIN:
 		return write(out_fd(log), s.p, s.n);
 	case WAY_POLL:

@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "net/http_conn.h"
 
 #define PARTS_AT_ONCE 16
@@ -9,7 +10,7 @@
 
 static struct span date_field(struct http_server *s)
 {
-	time_t now = time(NULL);
+	time_t now = (time_t)(clock_wall_ms() / 1000);
 	struct tm utc;
 
 	if (s->date_second != (int64_t)now) {

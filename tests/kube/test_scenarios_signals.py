@@ -33,8 +33,15 @@ def phases(s):
 # S31: the second and the third
 
 
-def test_s31_a_second_sigterm_in_lame_duck_skips_to_the_drain_and_makes_it_short(sluice):
-    s, pending = busy_gateway(sluice, lifecycle={"lameDuck": {"min": "20s", "max": "20s"}})
+def times_of(record):
+    """When the server saw the end of its stdin and SIGTERM."""
+    lines = [line.split(" ", 1) for line in record.read_text().splitlines()]
+    return {what: float(at) for at, what in lines if what in ("EOF", "TERM")}
+
+
+def test_s31_a_second_sigterm_in_lame_duck_skips_to_the_drain_and_makes_it_short(sluice, tmp_path):
+    record = tmp_path / "record"
+    s, pending = busy_gateway(sluice, lifecycle={"lameDuck": {"min": "20s", "max": "20s"}}, f=fake(record=str(record), **STUBBORN))
     s.signal(SIGTERM)
     s.log.wait("phase", to="lame_duck")
     start = time.monotonic()
@@ -44,7 +51,9 @@ def test_s31_a_second_sigterm_in_lame_duck_skips_to_the_drain_and_makes_it_short
     assert 0.9 < time.monotonic() - start < 1.6 * PATIENCE, "calls get 1 s more"
     assert (error["data"]["reason"], error["data"]["outcome"]) == ("draining", "unknown")
     assert s.wait() == 0
-    assert time.monotonic() - start < 2.5 * PATIENCE, "EOF and SIGTERM together, SIGKILL after 500 ms"
+    assert time.monotonic() - start < 2.5 * PATIENCE, "SIGKILL after 500 ms"
+    at = times_of(record)
+    assert abs(at["TERM"] - at["EOF"]) < 0.2 * PATIENCE, "EOF and SIGTERM together"
     last = s.last_line()
     assert last["forced"] is True and last["backends_killed"] == 1 and last["aborted"] == 1
     assert phases(s) == ["ready", "lame_duck", "draining", "stopping_backends", "exiting"], "each once"
@@ -86,6 +95,21 @@ def test_s31_two_hundred_signals_run_the_shutdown_once(sluice):
         assert len(s.log.find(event)) == 1, event
     with pytest.raises((OSError, AssertionError, Exception)):
         unwrap(pending.join(2))
+
+
+def test_s31_sigterm_while_starting_gives_a_server_that_is_not_up_half_a_second(sluice, tmp_path):
+    record = tmp_path / "record"
+    must = fake(dumb=True, record=str(record), ignore_eof=True, ignore_term=True, more={"startup": "required"})
+    s = sluice.http(servers(must=must, lifecycle={}), ready=False)
+    wait_until(lambda: record.exists() and "initialize" in record.read_text(), what="a start that is under way")
+    start = time.monotonic()
+    s.signal(SIGTERM)
+    assert s.wait() == 0
+    assert 0.45 < time.monotonic() - start < 1.5 * PATIENCE
+    at = times_of(record)
+    assert abs(at["TERM"] - at["EOF"]) < 0.2 * PATIENCE, "EOF and SIGTERM together"
+    assert "lame_duck" not in phases(s)
+    assert s.last_line()["backends_killed"] == 1 and s.last_line()["exit_code"] == 0
 
 
 # S32: one of each kind

@@ -308,9 +308,9 @@ def test_a_fault_of_the_configuration_is_told_in_the_last_words(sluice, tmp_path
 @pytest.mark.parametrize("jump", [faults.CLOCK_FORWARD, faults.CLOCK_BACK], ids=["an hour forward", "an hour back"])
 def test_s55_a_jump_of_the_wall_clock_in_the_drain_changes_nothing(sluice, jump):
     lifecycle = {"gracePeriod": dur(30), "margin": dur(2), "lameDuck": {"min": dur(5), "quiet": dur(2), "max": dur(10)}}
-    s = sluice.http(servers(ex=example(requestTimeout=dur(60)), lifecycle=lifecycle), env=faults.with_faults())
+    s = sluice.http(servers(f=fake(more={"requestTimeout": dur(60)}), lifecycle=lifecycle), env=faults.with_faults())
     with s.client() as c:
-        pending = c.in_background(call("late", "ex__sleep", {"ms": life(8) * 1000}), timeout=60)
+        pending = c.in_background(call("late", "f__sleep", {"ms": life(8) * 1000}), timeout=60)
         wait_until(lambda: s.health()["in_flight"] == 1, what="the call in flight")
         start = time.monotonic()
         s.signal(SIGTERM)
@@ -318,7 +318,7 @@ def test_s55_a_jump_of_the_wall_clock_in_the_drain_changes_nothing(sluice, jump)
         s.signal(jump)
         with s.raw_client() as d:
             d.session, d.revision = c.session, c.revision
-            assert d.text("ex__echo", {"text": "the session is still good"}) == "the session is still good"
+            assert d.text("f__echo", {"text": "the session is still good"}) == "the session is still good"
         assert text_of(unwrap(pending.join())) == "slept"
         assert s.wait(30) == 0
         seconds = time.monotonic() - start
