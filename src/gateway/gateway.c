@@ -259,6 +259,8 @@ void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 
 void gateway_stop_unready(struct gateway *gw)
 {
+	list_each (node, &gw->held)
+		call_end_with(list_entry(node, struct call, in_held), CALL_EV_CUT, END_DRAINING, OUTCOME_NOT_SENT);
 	for (size_t i = 0; i < gw->conf.server_count; i++)
 		if (gw->slots[i].state != BACKEND_READY)
 			gw->slots[i].backend->ops->stop(gw->slots[i].backend, BACKEND_STOP_FAST);
