@@ -155,7 +155,7 @@ void gateway_cut_orphans(struct gateway *gw); /* calls that no client waits for 
 void gateway_end_pushes(struct gateway *gw, msec_t over_ms);
 void gateway_keep_pushes(struct gateway *gw);                               /* those that were to end stay */
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms); /* of every server, by the budget */
-void gateway_stop_unready(struct gateway *gw);                              /* fast, those that are not READY */
+void gateway_stop_unready(struct gateway *gw); /* fast, those not READY, and lists that wait for them */
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how);
 
 /* Who is missing for readiness, and why: appends lines "github: starting: ..." */
