@@ -311,6 +311,15 @@ void gateway_end_pushes(struct gateway *gw)
 		end_pushes(list_entry(node, struct session, node));
 }
 
+void gateway_keys_changed(struct gateway *gw)
+{
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (!list_is_empty(&s->pushes) && !session_is_sealed(gw->sessions, s))
+			end_pushes(s);
+	}
+}
+
 void gateway_session_end(struct gateway *gw, struct session **session)
 {
 	end_pushes(*session);

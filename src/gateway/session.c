@@ -180,6 +180,7 @@ static struct session *add(struct sessions *s, const struct session_claims *clai
 	x->created_ms = claims->created_ms;
 	x->nonce = claims->nonce;
 	x->level = LEVEL_INFO;
+	x->keys = key_ring_generation(s->keys);
 	list_init(&x->calls);
 	list_init(&x->pushes);
 	if (span_is_set(token)) {
@@ -232,6 +233,19 @@ static bool open_token(struct sessions *s, struct span token, struct session_cla
 	return opened;
 }
 
+bool session_is_sealed(struct sessions *s, struct session *x)
+{
+	unsigned now = key_ring_generation(s->keys);
+	struct session_claims claims;
+
+	if (!span_is_set(x->token) || x->keys == now)
+		return true;
+	if (!open_token(s, x->token, &claims))
+		return false;
+	x->keys = now;
+	return true;
+}
+
 static struct session *rebuild(struct sessions *s, struct span token, int64_t wall_ms)
 {
 	struct session_claims claims;
@@ -251,7 +265,7 @@ struct session *session_find(struct sessions *s, struct span token, int64_t wall
 	struct session *x = map_get(&s->by_token, token);
 	if (x == NULL)
 		return rebuild(s, token, wall_ms);
-	if (!is_valid(s, x->created_ms, x->nonce, wall_ms))
+	if (!is_valid(s, x->created_ms, x->nonce, wall_ms) || !session_is_sealed(s, x))
 		return NULL;
 	touch(s, x);
 	return x;
