@@ -1,8 +1,8 @@
 /* sluice check: is the configuration right, and what will happen when the pod is stopped? */
 #include <string.h>
 
+#include "base/duration.h"
 #include "cli/cli.h"
-#include "config/duration.h"
 
 static const char *idle_text(const struct backend_conf *s, struct duration_text *room)
 {

@@ -14,7 +14,7 @@
 /* interface.md, section 1; the numbers from 64 on are those of sysexits.h */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_FAILED = 1,       /* `call`: the tool said so; `healthcheck`: not healthy */
+	CLI_FAILED = 1,       /* `call`: the tool said so; `healthcheck`: not healthy; `drain`: not drained in time */
 	CLI_USAGE = 64,       /* the command line is wrong */
 	CLI_UNAVAILABLE = 69, /* could not start, or a server cannot be reached */
 	CLI_INTERNAL = 70,
@@ -40,6 +40,7 @@ int cli_check(const struct cli *c);
 int cli_list(const struct cli *c);
 int cli_call(const struct cli *c);
 int cli_status(const struct cli *c);
+int cli_drain(const struct cli *c);
 int cli_healthcheck(const struct cli *c);
 
 /* For commands: where the configuration comes from, and what its reading had to say, a line for each message. */

@@ -24,6 +24,7 @@ bool get_url_at(struct get_url *url, struct span address, struct span path, stru
 		return false;
 	address_format(&url->address, url->host);
 	url->path = path;
+	url->field = NULL;
 	return true;
 }
 
@@ -60,6 +61,14 @@ bool get_url_parse(struct get_url *url, struct span text, struct err *e)
 		return err_set(e, "\"%.*s\" names no address", SPAN_ARG(text));
 	snprintf(address, sizeof(address), "%.*s%s", SPAN_ARG(authority), has_port(authority) ? "" : ":80");
 	return get_url_at(url, span_of(address), path.n > 0 ? path : SPAN("/"), e);
+}
+
+bool get_url_admin(struct get_url *url, const struct cli *c, struct span path, struct err *e)
+{
+	const char *given = c->options.admin != NULL ? c->options.admin : "";
+
+	return get_url_at(url, span_of(given[0] != '\0' ? given : CLI_ADMIN_ADDRESS), path, e) ||
+	       err_wrap(e, "--admin");
 }
 
 /* ---- the connection ---- */
@@ -130,8 +139,9 @@ static bool exchange(const struct get_url *url, mono_t deadline, struct buf *ans
 
 	if (fd < 0)
 		return err_sys(e, "socket");
-	buf_printf(&request, "GET %s%.*s HTTP/1.0\r\nHost: %s\r\nUser-Agent: sluice/%s\r\n\r\n",
-	        url->path.p[0] == '/' ? "" : "/", SPAN_ARG(url->path), url->host, SLUICE_VERSION);
+	buf_printf(&request, "GET %s%.*s HTTP/1.0\r\nHost: %s\r\nUser-Agent: sluice/%s\r\n%s%s\r\n",
+	        url->path.p[0] == '/' ? "" : "/", SPAN_ARG(url->path), url->host, SLUICE_VERSION,
+	        url->field != NULL ? url->field : "", url->field != NULL ? "\r\n" : "");
 	bool ok = connect_to(fd, url, deadline, e) && send_all(fd, buf_span(&request), deadline, e) &&
 	          receive_all(fd, answer, deadline, e);
 	buf_free(&request);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cli/cli.h"
 #include "net/address.h"
 
 #define GET_BYTES_MAX ((size_t)64 << 20)
@@ -16,6 +17,7 @@ struct get_url {
 	struct address address;
 	char host[ADDRESS_TEXT_MAX]; /* for the Host field */
 	struct span path;            /* with the query, if any */
+	const char *field;           /* "Name: value" of one more header field; NULL: none */
 };
 
 /* ADDRESS:PORT; no address: this machine. */
@@ -23,6 +25,9 @@ bool get_url_at(struct get_url *url, struct span address, struct span path, stru
 
 /* http://ADDRESS[:PORT][/PATH][?QUERY]; the address as in net/address.h. */
 bool get_url_parse(struct get_url *url, struct span text, struct err *e);
+
+/* A path of the admin port that --admin names, or of the default one. */
+bool get_url_admin(struct get_url *url, const struct cli *c, struct span path, struct err *e);
 
 /* An answer came: its status, and its body is appended. False: none did. */
 bool get_fetch(const struct get_url *url, msec_t timeout_ms, int *status, struct buf *body, struct err *e);

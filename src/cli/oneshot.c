@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "cli/text.h"
-#include "config/duration.h"
 #include "config/environment.h"
 #include "loop/pump.h"
 

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "config/config.h"
-#include "config/duration.h"
 #include "config/suggest.h"
 
 /* Puts the value into the member; false when it has not the form that is asked for. */
@@ -73,6 +73,9 @@ static const struct option {
 	{ "--log-level",    "LEVEL",         CLI_TAKES_LOG,     set_levels,   AT(log_level),    "error, warn, info, debug, trace, or module=level,..." },
 	{ "--log-format",   "text|json",     CLI_TAKES_LOG,     set_format,   AT(log_format),   "one line of text or one JSON object per event" },
 	{ "--timeout",      "DURATION",      CLI_TAKES_TIMEOUT, set_ms,       AT(timeout_ms),   "give up after this long" },
+	{ "--wait",         NULL,            CLI_TAKES_DRAIN,   set_flag,     AT(wait),         "wait until lame-duck is over and no call is in flight" },
+	{ "--hook",         NULL,            CLI_TAKES_DRAIN,   set_flag,     AT(hook),         "this is a preStop hook: the grace period begins now" },
+	{ "--cancel",       NULL,            CLI_TAKES_DRAIN,   set_flag,     AT(cancel),       "go back to serving as before" },
 	{ "--json",         NULL,            CLI_TAKES_JSON,    set_flag,     AT(json),         "print JSON also to a terminal" },
 	{ "--help",         NULL,            0,                 set_flag,     AT(help),         "print this and exit" },
 };

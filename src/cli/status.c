@@ -1,5 +1,4 @@
 /* sluice status: how is the gateway that runs at that admin port? */
-#include "cli/cli.h"
 #include "cli/get.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -89,15 +88,13 @@ static bool put_status(const struct cli *c, struct span body, const char *host, 
 
 int cli_status(const struct cli *c)
 {
-	const char *admin =
-	        c->options.admin != NULL && c->options.admin[0] != '\0' ? c->options.admin : CLI_ADMIN_ADDRESS;
 	struct get_url url;
 	struct buf body = { 0 }, out = { 0 };
 	struct err e;
 	int status = 0;
 
-	if (!get_url_at(&url, span_of(admin), SPAN("/status"), &e)) {
-		fprintf(c->err, "sluice status: --admin: %s\n", e.text);
+	if (!get_url_admin(&url, c, SPAN("/status"), &e)) {
+		fprintf(c->err, "sluice status: %s\n", e.text);
 		return CLI_USAGE;
 	}
 	bool ok = get_fetch(&url, TIMEOUT_MS, &status, &body, &e) && put_status(c, buf_span(&body), url.host, &out, &e);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/cstr.h"
-#include "config/duration.h"
+#include "base/duration.h"
 #include "config/environment.h"
 #include "config/substitute.h"
 #include "config/suggest.h"

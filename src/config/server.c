@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/duration.h"
+#include "base/duration.h"
 #include "config/environment.h"
 #include "config/keys.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "front/drain.h"
 #include "front/respond.h"
 
 struct http_front {
@@ -103,6 +104,8 @@ static void on_admin_request(void *arg, struct http_exchange *ex, const struct h
 		probes_request(&f->probes, ex, req);
 	else if (admin_is_path(req->head->path))
 		admin_request(&f->probes, ex, req);
+	else if (drain_is_path(req->head->path))
+		drain_request(&f->probes, ex, req);
 	else
 		respond(ex, req, 404, "text/plain", SPAN("not found\n"));
 }

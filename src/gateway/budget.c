@@ -11,39 +11,63 @@ static msec_t least(msec_t a, msec_t b)
 	return a < b ? a : b;
 }
 
+static msec_t rest(msec_t whole, msec_t spent)
+{
+	return whole - least(spent, whole);
+}
+
 static bool in_range(msec_t ms)
 {
 	return ms >= 0 && ms <= DURATION_MOST_MS;
 }
 
-struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0)
+/* Between the signal and SIGKILL. */
+static msec_t grace_left(const struct lifecycle_conf *conf, const struct budget_start *start)
+{
+	msec_t taken = start->hook ? mono_diff(start->signal, start->t0) : conf->pre_stop_ms;
+	msec_t left = rest(conf->grace_ms, taken);
+
+	return taken > 0 && left < KUBELET_LEAST_MS ? KUBELET_LEAST_MS : left;
+}
+
+struct budget budget_from(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms,
+        const struct budget_start *start)
 {
 	assert(in_range(conf->grace_ms) && in_range(conf->pre_stop_ms) && in_range(conf->margin_ms));
 	assert(in_range(longest_eof_ms) && in_range(longest_term_ms));
+	assert(start->t0.ms <= start->signal.ms && start->lame_duck.ms <= start->signal.ms);
 
-	msec_t grace = conf->grace_ms - least(conf->pre_stop_ms, conf->grace_ms);
+	msec_t grace = grace_left(conf, start);
 	msec_t margin = least(conf->margin_ms, grace / 4);
 	msec_t end = grace - margin;
 	msec_t stopping_wanted = longest_eof_ms + longest_term_ms + STOP_SLACK_MS;
 	msec_t stopping = least(stopping_wanted, end / 2);
 	msec_t stop = end - stopping;
-	msec_t lame_duck_end = least(conf->lame_duck_max_ms, stop);
+	msec_t spent = mono_diff(start->signal, start->lame_duck);
+	msec_t lame_duck_end = least(rest(conf->lame_duck_max_ms, spent), stop);
+	mono_t at = start->signal;
 
 	return (struct budget){
-		.t0 = t0,
-		.lame_duck_min = mono_add(t0, least(conf->lame_duck_min_ms, lame_duck_end)),
-		.lame_duck_end = mono_add(t0, lame_duck_end),
-		.stop = mono_add(t0, stop),
-		.end = mono_add(t0, end),
-		.backstop = mono_add(t0, grace - margin / 2),
-		.killed = mono_add(t0, grace),
+		.t0 = start->t0,
+		.lame_duck_min = mono_add(at, least(rest(conf->lame_duck_min_ms, spent), lame_duck_end)),
+		.lame_duck_end = mono_add(at, lame_duck_end),
+		.stop = mono_add(at, stop),
+		.end = mono_add(at, end),
+		.backstop = mono_add(at, grace - margin / 2),
+		.killed = mono_add(at, grace),
 		.stop_eof_ms = longest_eof_ms * stopping / stopping_wanted,
 		.stop_term_ms = longest_term_ms * stopping / stopping_wanted,
 		.clipped = (margin < conf->margin_ms ? CLIP_MARGIN : 0u) |
 		           (stopping < stopping_wanted ? CLIP_STOP : 0u) |
-		           (stop < conf->lame_duck_max_ms ? CLIP_LAME_DUCK : 0u) |
-		           (conf->pre_stop_ms > 0 && grace == 0 ? CLIP_PRE_STOP : 0u),
+		           (stop < rest(conf->lame_duck_max_ms, spent) ? CLIP_LAME_DUCK : 0u) |
+		           (conf->grace_ms - conf->pre_stop_ms < grace && !start->hook ? CLIP_PRE_STOP : 0u),
 	};
+}
+
+struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0)
+{
+	return budget_from(conf, longest_eof_ms, longest_term_ms,
+	        &(struct budget_start){ .t0 = t0, .signal = t0, .lame_duck = t0 });
 }
 
 /* clang-format off */
@@ -54,7 +78,7 @@ static const struct clip {
 	{ CLIP_MARGIN,    "lifecycle.margin is cut to a quarter of the grace period" },
 	{ CLIP_STOP,      "the servers' stop times do not fit the grace period and are scaled down" },
 	{ CLIP_LAME_DUCK, "lifecycle.lameDuck.max does not fit the grace period and ends when the servers must be stopped" },
-	{ CLIP_PRE_STOP,  "lifecycle.preStop takes the whole grace period" },
+	{ CLIP_PRE_STOP,  "lifecycle.preStop takes the grace period up: there are the 2 s that the kubelet gives in any case" },
 };
 /* clang-format on */
 

@@ -1,5 +1,6 @@
 #include "gateway/lifecycle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -19,7 +20,9 @@ struct lifecycle {
 	const char *reason; /* NULL: nobody asked us to stop */
 	struct budget budget;
 	msec_t longest_eof_ms, longest_term_ms;
-	mono_t lame_duck_since;
+	mono_t lame_duck_since, hook; /* MONO_NEVER: not now; no hook has told when the grace period began */
+	struct list waits;            /* struct drain_wait */
+	unsigned wait_count;
 	struct ledger_counts at_signal;
 	bool left;            /* nothing that comes now changes anything */
 	bool forced, hurried; /* hurried: there was a second signal */
@@ -43,7 +46,10 @@ struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, msec_t longes
 		.ops = ops,
 		.arg = arg,
 		.log = *lg,
+		.lame_duck_since = MONO_NEVER,
+		.hook = MONO_NEVER,
 	};
+	list_init(&l->waits);
 	return l;
 }
 
@@ -55,11 +61,72 @@ void lifecycle_free(struct lifecycle **lp)
 		return;
 	*lp = NULL;
 	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end };
+	assert(list_is_empty(&l->waits));
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(l->sched, timers[i]);
 	post_cancel(&l->check_post);
 	gateway_watch(l->gw, NULL, NULL);
 	free(l);
+}
+
+/* ---- lame-duck, and who waits for its end ---- */
+
+static bool is_lame_duck(const struct lifecycle *l)
+{
+	return l->phase == PHASE_LAME_DUCK || l->phase == PHASE_LAME_DUCK_HELD;
+}
+
+/* When `min` has passed and no request was read for `quiet`, at the latest at its latest point. */
+static mono_t lame_duck_over(const struct lifecycle *l)
+{
+	bool held = l->phase == PHASE_LAME_DUCK_HELD;
+	mono_t least = held ? mono_add(l->lame_duck_since, l->conf.lame_duck_min_ms) : l->budget.lame_duck_min;
+	mono_t most = held ? mono_add(l->lame_duck_since, l->conf.lame_duck_max_ms) : l->budget.lame_duck_end;
+	mono_t quiet = mono_add(l->ops->last_request(l->arg), l->conf.lame_duck_quiet_ms);
+
+	return mono_min(mono_max(quiet, least), most);
+}
+
+bool lifecycle_is_drained(const struct lifecycle *l)
+{
+	struct gateway_state state;
+
+	if (l->phase < PHASE_LAME_DUCK_HELD || (is_lame_duck(l) && !mono_past(lame_duck_over(l), l->sched->now)))
+		return false;
+	gateway_state(l->gw, &state);
+	return state.in_flight == 0;
+}
+
+static void wait_over(struct drain_wait *w)
+{
+	lifecycle_wait_cancel(w);
+	w->done(w->arg);
+}
+
+static void on_held(void *arg);
+
+/* Tells those who wait when there is something to tell, or sees to it that the question is asked again. */
+static void check_waits(struct lifecycle *l)
+{
+	bool back = l->phase < PHASE_LAME_DUCK_HELD;
+
+	if (list_is_empty(&l->waits))
+		return;
+	if (back || lifecycle_is_drained(l))
+		list_each (node, &l->waits)
+			wait_over(list_entry(node, struct drain_wait, node));
+	else if (l->phase == PHASE_LAME_DUCK_HELD && !mono_past(lame_duck_over(l), l->sched->now))
+		timer_set(l->sched, &l->lame_duck, lame_duck_over(l), on_held, l);
+}
+
+static void on_held(void *arg)
+{
+	check_waits(arg);
+}
+
+static void on_wait_timeout(void *arg)
+{
+	wait_over(arg);
 }
 
 /* ---- the conditions of the present phase: looked at whenever something may have changed ---- */
@@ -87,6 +154,7 @@ static void check(void *arg)
 	default:
 		break;
 	}
+	check_waits(l);
 }
 
 static void on_stop_time(void *arg)
@@ -108,15 +176,12 @@ static void on_end_time(void *arg)
 	step(arg, PHASE_EV_END_TIME);
 }
 
-/* Ends when `min` has passed and no request was read for `quiet`, or at its latest point. */
 static void on_lame_duck(void *arg)
 {
 	struct lifecycle *l = arg;
-	mono_t now = l->sched->now;
-	mono_t quiet = mono_add(l->ops->last_request(l->arg), l->conf.lame_duck_quiet_ms);
-	mono_t over = mono_min(mono_max(quiet, l->budget.lame_duck_min), l->budget.lame_duck_end);
+	mono_t over = lame_duck_over(l);
 
-	if (mono_past(over, now))
+	if (mono_past(over, l->sched->now))
 		step(l, PHASE_EV_LAME_DUCK_OVER);
 	else
 		timer_set(l->sched, &l->lame_duck, over, on_lame_duck, l);
@@ -126,9 +191,15 @@ static void on_lame_duck(void *arg)
 
 static void do_set_budget(struct lifecycle *l)
 {
-	mono_t t0 = mono_min(l->sched->now, l->ops->signalled(l->arg));
+	mono_t signal = mono_min(l->sched->now, l->ops->signalled(l->arg));
+	const struct budget_start start = {
+		.t0 = mono_min(l->hook, signal),
+		.signal = signal,
+		.lame_duck = mono_min(l->lame_duck_since, signal),
+		.hook = l->hook.ms < signal.ms,
+	};
 
-	l->budget = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, t0);
+	l->budget = budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start);
 	l->ops->arm_backstop(l->arg, l->budget.backstop);
 	l->at_signal = *gateway_counts(l->gw);
 	gateway_limit_stop(l->gw, l->budget.stop_eof_ms, l->budget.stop_term_ms);
@@ -142,6 +213,7 @@ static void do_set_budget(struct lifecycle *l)
 
 static void do_announce(struct lifecycle *l)
 {
+	l->lame_duck_since = mono_min(l->lame_duck_since, l->sched->now);
 	l->ops->announce(l->arg, true);
 	gateway_end_pushes(l->gw);
 }
@@ -149,6 +221,7 @@ static void do_announce(struct lifecycle *l)
 static void do_unannounce(struct lifecycle *l)
 {
 	timer_stop(l->sched, &l->lame_duck);
+	l->lame_duck_since = l->hook = MONO_NEVER;
 	l->ops->announce(l->arg, false);
 }
 
@@ -259,7 +332,7 @@ static void step(struct lifecycle *l, enum phase_event event)
 	if (l->left)
 		return;
 	struct phase_step s = phase_next(l->phase, event);
-	if (s.next != l->phase)
+	if (!span_eq(span_of(phase_name(s.next)), span_of(phase_name(l->phase)))) /* not from a phase to its twin */
 		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
 		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));
 	l->phase = s.next;
@@ -270,8 +343,34 @@ static void step(struct lifecycle *l, enum phase_event event)
 
 /* ---- the outside ---- */
 
+/* What a signal would mean now; at the signal itself `shutdown_started` tells what it does mean. */
+static void log_plan(const struct lifecycle *l)
+{
+	mono_t now = l->sched->now;
+	struct budget b = budget_at(&l->conf, l->longest_eof_ms, l->longest_term_ms, now);
+
+	log_info(&l->log, "shutdown_plan", "how a stop will go",
+	        F_MS("lame_duck_end_ms", mono_diff(b.lame_duck_end, now)), F_MS("stop_ms", mono_diff(b.stop, now)),
+	        F_MS("end_ms", mono_diff(b.end, now)), F_MS("killed_ms", mono_diff(b.killed, now)));
+	for (unsigned clip = CLIP_MARGIN; clip <= CLIP_PRE_STOP; clip <<= 1)
+		if (b.clipped & clip)
+			log_warn(&l->log, "shutdown_plan_clipped", budget_clip_sentence(clip));
+}
+
+void lifecycle_reconfigure(
+        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms)
+{
+	if (l->reason != NULL)
+		return;
+	l->conf = *conf;
+	l->longest_eof_ms = longest_eof_ms;
+	l->longest_term_ms = longest_term_ms;
+	log_plan(l);
+}
+
 void lifecycle_start(struct lifecycle *l)
 {
+	log_plan(l);
 	gateway_watch(l->gw, check, l);
 	gateway_start(l->gw);
 	timer_set_in(l->sched, &l->first_try, FIRST_TRY_WAIT_MS, check, l);
@@ -300,6 +399,44 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 	step(l, event);
 }
 
+void lifecycle_drain(struct lifecycle *l, bool hook)
+{
+	log_info(&l->log, "drain", "asked to drain", F_BOOL("hook", hook), F_STR("phase", phase_name(l->phase)));
+	if (hook && l->reason == NULL)
+		l->hook = mono_min(l->hook, l->sched->now);
+	step(l, PHASE_EV_DRAIN);
+}
+
+bool lifecycle_drain_cancel(struct lifecycle *l)
+{
+	if (l->reason != NULL)
+		return false;
+	log_info(&l->log, "drain_cancelled", "asked to go on as before", F_STR("phase", phase_name(l->phase)));
+	step(l, PHASE_EV_DRAIN_CANCEL);
+	return true;
+}
+
+bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*done)(void *arg), void *arg)
+{
+	if (l->wait_count == DRAIN_WAITS_MAX)
+		return false;
+	*w = (struct drain_wait){ .lifecycle = l, .done = done, .arg = arg };
+	list_append(&l->waits, &w->node);
+	l->wait_count++;
+	timer_set_in(l->sched, &w->timeout, timeout_ms < 0 ? l->conf.lame_duck_max_ms : timeout_ms, on_wait_timeout, w);
+	post_set(l->sched, &l->check_post, check, l);
+	return true;
+}
+
+void lifecycle_wait_cancel(struct drain_wait *w)
+{
+	if (!list_is_linked(&w->node))
+		return;
+	list_unlink(&w->node);
+	timer_stop(w->lifecycle->sched, &w->timeout);
+	w->lifecycle->wait_count--;
+}
+
 void lifecycle_fronts_done(struct lifecycle *l)
 {
 	step(l, PHASE_EV_FRONTS_DONE);
@@ -319,7 +456,7 @@ bool lifecycle_is_ready(const struct lifecycle *l)
 {
 	struct gateway_state state;
 
-	if (l->phase == PHASE_LAME_DUCK || l->phase == PHASE_LAME_DUCK_HELD)
+	if (is_lame_duck(l))
 		return l->conf.ready_while_draining;
 	if (l->phase != PHASE_READY)
 		return false;

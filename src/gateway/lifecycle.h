@@ -42,6 +42,40 @@ enum stop_signal { STOP_TERM, STOP_INT, STOP_STDIN_EOF, STOP_QUIT };
 void lifecycle_stop(struct lifecycle *l, enum stop_signal what);
 void lifecycle_fronts_done(struct lifecycle *l);
 
+/*
+ * A new configuration, for a stop that has not begun. The budget of one that has stays as it is, whatever may be
+ * written in the file by then.
+ */
+void lifecycle_reconfigure(
+        struct lifecycle *l, const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms);
+
+/*
+ * /drain: lame-duck without an end, until a signal goes on from there or a cancel leads back. Once or twice is the
+ * same. `hook`: the grace period begins now, in a preStop hook; the first one says when (a kubelet that was restarted
+ * runs it again, and the earlier moment is the safe one). False for a cancel that comes too late: there is no way back
+ * from a signal.
+ */
+void lifecycle_drain(struct lifecycle *l, bool hook);
+bool lifecycle_drain_cancel(struct lifecycle *l);
+
+/* Lame-duck is over, or would be without a signal to wait for, and no call is in flight. */
+bool lifecycle_is_drained(const struct lifecycle *l);
+
+/* Somebody who waits for that; embedded in what is theirs. */
+struct drain_wait {
+	struct list node; /* in the lifecycle */
+	struct timer timeout;
+	struct lifecycle *lifecycle;
+	void (*done)(void *arg); /* drained, cancelled, or time is up: lifecycle_is_drained tells. Once; not at once */
+	void *arg;
+};
+
+#define DRAIN_WAITS_MAX 64
+
+/* `timeout_ms` < 0: lameDuck.max. False: DRAIN_WAITS_MAX wait already, and `done` will not be called. */
+bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*done)(void *arg), void *arg);
+void lifecycle_wait_cancel(struct drain_wait *w); /* `done` will not be called */
+
 enum phase lifecycle_phase(const struct lifecycle *l);
 
 /* Started once: what /startupz says. Started and not draining: what /readyz says. */

@@ -180,11 +180,11 @@ static struct session *add(struct sessions *s, const struct session_claims *clai
 	x->created_ms = claims->created_ms;
 	x->nonce = claims->nonce;
 	x->level = LEVEL_INFO;
-	x->keys = key_ring_generation(s->keys);
 	list_init(&x->calls);
 	list_init(&x->pushes);
 	if (span_is_set(token)) {
 		x->token = (struct span){ memcpy(x + 1, token.p, token.n), token.n };
+		x->keys = key_ring_generation(s->keys);
 		map_put(&s->by_token, x->token, x);
 	}
 	touch(s, x);
@@ -235,14 +235,13 @@ static bool open_token(struct sessions *s, struct span token, struct session_cla
 
 bool session_is_sealed(struct sessions *s, struct session *x)
 {
-	unsigned now = key_ring_generation(s->keys);
 	struct session_claims claims;
 
-	if (!span_is_set(x->token) || x->keys == now)
+	if (!span_is_set(x->token) || x->keys == key_ring_generation(s->keys))
 		return true;
 	if (!open_token(s, x->token, &claims))
 		return false;
-	x->keys = now;
+	x->keys = key_ring_generation(s->keys);
 	return true;
 }
 

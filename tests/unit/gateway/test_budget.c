@@ -34,10 +34,12 @@ static const struct example {
 		{ 0, 0, 0, 0, 0, 0 }, 0, 0, CLIP_MARGIN | CLIP_STOP | CLIP_LAME_DUCK },
 	{ "no grace, and nothing that would need it", CONF(0, 0, 0, 0, 0), 0, 0,
 		{ 0, 0, 0, 0, 0, 0 }, 0, 0, CLIP_STOP },
-	{ "preStop takes all of it", CONF(30000, 30000, 5000, 10000, 2000), 2000, 2000,
-		{ 0, 0, 0, 0, 0, 0 }, 0, 0, CLIP_MARGIN | CLIP_STOP | CLIP_LAME_DUCK | CLIP_PRE_STOP },
+	{ "preStop takes all of it: the kubelet still gives 2 s", CONF(30000, 30000, 5000, 10000, 2000), 2000, 2000,
+		{ 750, 750, 750, 1500, 1750, 2000 }, 333, 333, CLIP_MARGIN | CLIP_STOP | CLIP_LAME_DUCK | CLIP_PRE_STOP },
 	{ "preStop takes more than all of it", CONF(30000, 90000, 5000, 10000, 2000), 2000, 2000,
-		{ 0, 0, 0, 0, 0, 0 }, 0, 0, CLIP_MARGIN | CLIP_STOP | CLIP_LAME_DUCK | CLIP_PRE_STOP },
+		{ 750, 750, 750, 1500, 1750, 2000 }, 333, 333, CLIP_MARGIN | CLIP_STOP | CLIP_LAME_DUCK | CLIP_PRE_STOP },
+	{ "preStop leaves a second of it", CONF(30000, 29000, 0, 0, 0), 0, 0,
+		{ 0, 0, 1500, 2000, 2000, 2000 }, 0, 0, CLIP_PRE_STOP },
 	{ "huge stop times get half", CONF(30000, 0, 5000, 10000, 2000), 600000, 300000,
 		{ 5000, 10000, 14000, 28000, 29000, 30000 }, 9328, 4664, CLIP_STOP },
 	{ "only SIGTERM helps: eof 0", CONF(30000, 0, 5000, 10000, 2000), 0, 10000,
@@ -86,6 +88,53 @@ static void test_the_worked_examples_come_out(void **state)
 		check(x, "stop_eof_ms", b.stop_eof_ms, x->cap_eof);
 		check(x, "stop_term_ms", b.stop_term_ms, x->cap_term);
 		check(x, "clipped", b.clipped, x->clipped);
+	}
+}
+
+/* A drain before the signal; all points after the beginning of the drain. */
+static const struct drained {
+	const char *name;
+	struct lifecycle_conf conf;
+	msec_t signal; /* how long after it */
+	bool hook;
+	struct {
+		msec_t duck_min, duck_end, stop, end, killed;
+	} at;
+	msec_t cap_eof;
+} drained[] = {
+	{ "a drain is lame-duck already", CONF(30000, 0, 5000, 10000, 2000), 3000, false,
+	        { 5000, 10000, 26500, 31000, 33000 }, 2000 },
+	{ "a long drain leaves no lame-duck to wait for", CONF(30000, 0, 5000, 10000, 2000), 3600000, false,
+	        { 3600000, 3600000, 3623500, 3628000, 3630000 }, 2000 },
+	{ "a hook: the grace period began with it", CONF(30000, 0, 5000, 10000, 2000), 8000, true,
+	        { 8000, 10000, 23500, 28000, 30000 }, 2000 },
+	{ "... and preStop is not taken off again", CONF(30000, 10000, 5000, 10000, 2000), 8000, true,
+	        { 8000, 10000, 23500, 28000, 30000 }, 2000 },
+	{ "a hook that leaves 4 s: a quarter and half of those", CONF(30000, 0, 5000, 10000, 2000), 26000, true,
+	        { 26000, 26000, 27500, 29000, 30000 }, 666 },
+	{ "a hook that took all: the kubelet still gives 2 s", CONF(30000, 0, 5000, 10000, 2000), 31000, true,
+	        { 31000, 31000, 31750, 32500, 33000 }, 333 },
+};
+
+static void test_a_drain_before_the_signal_counts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(drained) / sizeof(drained[0]); i++) {
+		const struct drained *x = &drained[i];
+		const struct example named = { .name = x->name };
+		struct budget_start start = {
+			.t0 = { T0 }, .signal = { T0 + x->signal }, .lame_duck = { T0 }, .hook = x->hook
+		};
+		if (!x->hook)
+			start.t0 = start.signal;
+		struct budget b = budget_from(&x->conf, 2000, 2000, &start);
+		check(&named, "t0", b.t0.ms, start.t0.ms);
+		check(&named, "lame_duck_min", b.lame_duck_min.ms - T0, x->at.duck_min);
+		check(&named, "lame_duck_end", b.lame_duck_end.ms - T0, x->at.duck_end);
+		check(&named, "stop", b.stop.ms - T0, x->at.stop);
+		check(&named, "end", b.end.ms - T0, x->at.end);
+		check(&named, "killed", b.killed.ms - T0, x->at.killed);
+		check(&named, "stop_eof_ms", b.stop_eof_ms, x->cap_eof);
 	}
 }
 
@@ -177,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_worked_examples_come_out),
+		cmocka_unit_test(test_a_drain_before_the_signal_counts),
 		cmocka_unit_test(test_the_phases_never_cross_whatever_is_configured),
 		cmocka_unit_test(test_the_plan_names_each_phase_with_its_start_its_bound_and_what_is_left),
 		cmocka_unit_test(test_the_plan_warns_of_each_setting_that_was_cut),

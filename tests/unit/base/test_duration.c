@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "config/duration.h"
+#include "base/duration.h"
 
 static void test_a_number_and_a_unit_are_a_duration(void **state)
 {

@@ -1,8 +1,8 @@
 /*
  * Durations as people write them: a number and `ms`, `s`, `m` or `h`; a bare number is seconds.
  */
-#ifndef SLUICE_CONFIG_DURATION_H
-#define SLUICE_CONFIG_DURATION_H
+#ifndef SLUICE_BASE_DURATION_H
+#define SLUICE_BASE_DURATION_H
 
 #include "base/clock.h"
 #include "base/span.h"
