@@ -104,7 +104,7 @@ static const struct key lifecycle_keys[] = {
 	{ KEY("readyWhileDraining", key_flag,     AT(lifecycle.ready_while_draining)), DEFAULT("false"), LIVE },
 	{ KEY("readiness",          key_block,    0),                                  BLOCK(readiness_keys) },
 	{ KEY("margin",             key_duration, AT(lifecycle.margin_ms)),            DEFAULT("2s"),  RANGE(0, HOUR), LIVE },
-	{ KEY("startDeadline",      key_duration, AT(lifecycle.start_deadline_ms)),    RANGE(10, DAY), LIVE },
+	{ KEY("startDeadline",      key_duration, AT(lifecycle.start_deadline_ms)),    RANGE(10, DAY) },
 	{ KEY("strictExit",         key_flag,     AT(lifecycle.strict_exit)),          DEFAULT("false"), LIVE },
 	{ KEY("terminationLog",     key_text,     AT(lifecycle.termination_log)) },
 	{ 0 },

@@ -124,6 +124,9 @@ void gateway_notify(struct gateway *gw, struct session *session, const struct me
 /* The client of this call is gone: `ended` will not be called. Legacy revisions: the backend finishes its work. */
 void gateway_client_gone(struct call *call);
 
+/* The ring has other keys: streams of sessions whose token does not open any more end. */
+void gateway_keys_changed(struct gateway *gw);
+
 void gateway_push_open(struct gateway *gw, struct session *session, struct push *push);
 void gateway_push_close(struct push *push); /* the front's own doing: `end` is not called */
 

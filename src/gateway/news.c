@@ -344,6 +344,15 @@ void gateway_keep_pushes(struct gateway *gw)
 		keep_pushes(list_entry(node, struct session, node), gw->sched);
 }
 
+void gateway_keys_changed(struct gateway *gw)
+{
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (!list_is_empty(&s->pushes) && !session_is_sealed(gw->sessions, s))
+			end_pushes(s);
+	}
+}
+
 void gateway_session_end(struct gateway *gw, struct session **session)
 {
 	end_pushes(*session);
