@@ -144,7 +144,7 @@ void check_end(const struct scenario *sc)
 	REQUIRE(sc, sc->exited && world_alive(sc->world) == 0);
 	REQUIRE(sc, sc->exit_at.ms <= sc->deadlines.end.ms || world_stalled_ms(sc->world) > 0);
 	clients_check(sc);
-	REQUIRE(sc, sum.completed == sc->completed);
+	REQUIRE(sc, sum.completed >= sc->completed); /* a call may be completed without its client */
 	REQUIRE(sc, sum.refused >= sc->refused);
 	REQUIRE(sc, !sc->hurried || sum.forced || sc->phase == PHASE_EXITING);
 }
