@@ -120,7 +120,7 @@ static struct config *load_or_leave(const struct cli *c)
 {
 	struct config_sources from = quiet_sources(c);
 	struct config_messages messages = { 0 };
-	struct config *config = config_load(&from, &messages);
+	struct config *config = config_load(&from, &messages, NULL);
 
 	if (config == NULL) {
 		cli_print_messages(&messages, c->err, c->environment);

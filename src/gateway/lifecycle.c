@@ -222,7 +222,7 @@ static void do_announce(struct lifecycle *l)
 {
 	l->lame_duck_since = mono_min(l->lame_duck_since, l->sched->now);
 	l->ops->announce(l->arg, true);
-	gateway_end_pushes(l->gw);
+	gateway_end_pushes(l->gw, is_lame_duck(l) ? l->conf.lame_duck_min_ms / 2 : 0);
 }
 
 static void do_unannounce(struct lifecycle *l)
@@ -230,6 +230,7 @@ static void do_unannounce(struct lifecycle *l)
 	timer_stop(l->sched, &l->lame_duck);
 	l->lame_duck_since = l->hook = MONO_NEVER;
 	l->ops->announce(l->arg, false);
+	gateway_keep_pushes(l->gw);
 }
 
 static void do_refuse_new(struct lifecycle *l)
@@ -282,8 +283,10 @@ static void do_kill_backends(struct lifecycle *l)
 	l->ops->kill_backends(l->arg);
 }
 
+/* Streams that were opened since the first ones ended were held until now. */
 static void do_close_fronts(struct lifecycle *l)
 {
+	gateway_end_pushes(l->gw, 0);
 	l->ops->close_fronts(l->arg, l->budget.end);
 }
 
