@@ -16,16 +16,19 @@ def pytest_configure(config):
 
 # A test that hangs in spite of all its deadlines is a fault of the test; it must not hang the run.
 TEST_LIMIT = int(60 * harness.PATIENCE)
+SLOW_TEST_LIMIT = 15 * TEST_LIMIT
 
 
 @pytest.fixture(autouse=True)
-def time_limit():
+def time_limit(request):
+    limit = SLOW_TEST_LIMIT if request.node.get_closest_marker("slow") else TEST_LIMIT
+
     def expired(*_):
         faulthandler.dump_traceback()
-        raise TimeoutError(f"the test ran for more than {TEST_LIMIT} s")
+        raise TimeoutError(f"the test ran for more than {limit} s")
 
     before = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(TEST_LIMIT)
+    signal.alarm(limit)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

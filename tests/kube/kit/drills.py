@@ -47,7 +47,7 @@ class Bench:
     def command(self, port, server):
         if self.gateway.name != "sluice":
             return self.gateway.command(port, server, self.directory)
-        config = gateways.sluice_config(server, lifecycle=gateways.sluice_lifecycle(self.scale, GRACE))
+        config = gateways.sluice_config(server, self.scale, GRACE)
         return gateways.sluice_command(port, server, self.directory, config)
 
     def pod(self, cluster, server=None, **more):

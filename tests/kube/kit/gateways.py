@@ -44,20 +44,20 @@ def sluice_binary():
     return os.environ.get("SLUICE", str(ROOT / "build" / "sluice"))
 
 
-def sluice_config(server, **top):
-    """A configuration for one server; `top` replaces blocks of it."""
-    entry = {"command": server[0], "args": list(server[1:]), "startup": "required"}
-    return {"mcpServers": {SERVER: entry}, "session": {"keys": [{"id": "k", "secret": SESSION_KEY}]}, **top}
-
-
-def sluice_lifecycle(scale=1.0, grace=30, **more):
-    """The default lifecycle, with its durations scaled."""
+def sluice_config(server, scale=1.0, grace=30, **lifecycle):
+    """A configuration for one server: the defaults, with their durations scaled."""
 
     def dur(seconds):
         return f"{round(seconds * scale * 1000)}ms"
 
+    stop = {"eof": dur(2), "term": dur(2)}
+    entry = {"command": server[0], "args": list(server[1:]), "startup": "required", "stop": stop}
     lame_duck = {"min": dur(5), "quiet": dur(2), "max": dur(10)}
-    return {"gracePeriod": dur(grace), "margin": dur(2), "lameDuck": lame_duck, **more}
+    return {
+        "mcpServers": {SERVER: entry},
+        "session": {"keys": [{"id": "k", "secret": SESSION_KEY}]},
+        "lifecycle": {"gracePeriod": dur(grace), "margin": dur(2), "lameDuck": lame_duck, **lifecycle},
+    }
 
 
 def write(directory, name, config):
