@@ -1,8 +1,11 @@
 #include "backend/stderr_log.h"
 
+#include <stdio.h>
+
 void stderr_log_init(struct stderr_log *s, const struct logger *log, mono_t now)
 {
 	s->log = log;
+	s->last[0] = '\0';
 	lines_init(&s->lines, STDERR_LINE_MAX);
 	rate_init(&s->rate, STDERR_LINES_PER_S, now);
 }
@@ -23,6 +26,8 @@ static void tell_suppressed(struct stderr_log *s)
 
 static void put(struct stderr_log *s, const struct line *line, mono_t now)
 {
+	if (line->text.n > 0)
+		snprintf(s->last, sizeof(s->last), "%.*s", SPAN_ARG(line->text));
 	if (!rate_allows(&s->rate, now))
 		return;
 	tell_suppressed(s);

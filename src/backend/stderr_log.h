@@ -11,11 +11,13 @@
 
 #define STDERR_LINE_MAX 1024
 #define STDERR_LINES_PER_S 100
+#define STDERR_LAST_MAX 160
 
 struct stderr_log {
 	const struct logger *log;
 	struct lines lines;
 	struct rate rate;
+	char last[STDERR_LAST_MAX]; /* the beginning of the last line that is not empty; "": none yet */
 };
 
 void stderr_log_init(struct stderr_log *s, const struct logger *log, mono_t now);

@@ -176,12 +176,26 @@ void stdio_close_stdin(void *arg)
 		watch_close(&s->in);
 }
 
+/* Who does not get through its start has often said why: a directory that it cannot write to, a module that is missing.
+ */
+static void add_last_words(struct stdio *s)
+{
+	size_t n = strlen(s->why);
+
+	if (s->err != NULL)
+		stdio_on_stderr(s, WATCH_READ);
+	if (s->stderr_log.last[0] != '\0')
+		snprintf(s->why + n, sizeof(s->why) - n, "; the last it said: \"%s\"", s->stderr_log.last);
+}
+
 static void explain_exit(struct stdio *s, const struct child_exit *how)
 {
 	if (how->signaled)
 		stdio_explain(s, "killed by signal %d (%s)", how->code, strsignal(how->code));
 	else
 		stdio_explain(s, "exited with code %d", how->code);
+	if (s->life.state == LIFE_STARTING || s->life.failures > 0)
+		add_last_words(s);
 	log_info(&s->log, "backend_exited", "the server's process has ended without being asked to",
 	        F_STR("how", s->why), F_INT("in_flight", s->life.in_flight));
 	s->died = true;
@@ -189,10 +203,10 @@ static void explain_exit(struct stdio *s, const struct child_exit *how)
 	tell_soon(s);
 }
 
-/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours. */
+/* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours if it lived to see it. */
 static bool is_better_reason(const struct stdio *s, const struct child_exit *how)
 {
-	bool ours = how->killed || (how->signaled && how->code == SIGTERM);
+	bool ours = how->killed || (how->asked && how->signaled && how->code == SIGTERM);
 
 	return s->life.state == LIFE_FALLING && s->pipe_broke && !ours;
 }

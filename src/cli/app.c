@@ -17,10 +17,15 @@ struct logger app_logger(const struct app *app, const char *module)
 	return (struct logger){ .log = app->log, .module = module };
 }
 
-_Noreturn void app_exit(struct app *app, int code, mono_t deadline)
+void app_flush(struct app *app, mono_t deadline)
 {
 	if (app->log != NULL)
 		log_finish(app->log, deadline);
+}
+
+_Noreturn void app_exit(struct app *app, int code, mono_t deadline)
+{
+	app_flush(app, deadline);
 	process_leave(code);
 }
 

@@ -252,7 +252,7 @@ void gateway_client_gone(struct call *c)
 	bool runs_on = c->state == CALL_AT_BACKEND;
 	bool draining = c->gw->refusing;
 
-	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_KNOWN);
+	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_NOT_SENT); /* one at a backend gets its outcome there */
 	if (runs_on && draining)
 		call_end_with(c, CALL_EV_CUT, END_CLIENT_GONE, OUTCOME_NOT_SENT);
 }

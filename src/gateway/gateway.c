@@ -238,6 +238,11 @@ void gateway_refuse_new(struct gateway *gw)
 		slot->backend->ops->no_more(slot->backend);
 }
 
+bool gateway_is_refusing(const struct gateway *gw)
+{
+	return gw->refusing;
+}
+
 void gateway_cut_calls(struct gateway *gw)
 {
 	list_each (node, &gw->calls)
@@ -268,6 +273,8 @@ void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 
 void gateway_stop_unready(struct gateway *gw)
 {
+	list_each (node, &gw->held)
+		call_end_with(list_entry(node, struct call, in_held), CALL_EV_CUT, END_DRAINING, OUTCOME_NOT_SENT);
 	slots_each (slot, gw)
 		if (slot->state != BACKEND_READY)
 			slot->backend->ops->stop(slot->backend, BACKEND_STOP_FAST);

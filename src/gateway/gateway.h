@@ -84,6 +84,8 @@ struct push_port {
 
 struct push {
 	struct list node; /* in the session */
+	struct gateway *gw;
+	struct timer goodbye;
 	int scope;
 	const struct push_port *port;
 	void *arg;
@@ -147,12 +149,16 @@ bool gateway_is_degraded(const struct gateway *gw);
 void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg);
 void gateway_changed(struct gateway *gw); /* posts it */
 
-void gateway_refuse_new(struct gateway *gw);  /* requests and processes: those that are there go on */
+void gateway_refuse_new(struct gateway *gw); /* requests and processes: those that are there go on */
+bool gateway_is_refusing(const struct gateway *gw);
 void gateway_cut_calls(struct gateway *gw);   /* calls in flight end with END_DRAINING, now */
 void gateway_cut_orphans(struct gateway *gw); /* calls that no client waits for are cancelled */
-void gateway_end_pushes(struct gateway *gw);
+/* Each at a moment of its own within `over_ms`, so that clients do not come back as a herd; 0: now. What is opened
+ * later stays open. */
+void gateway_end_pushes(struct gateway *gw, msec_t over_ms);
+void gateway_keep_pushes(struct gateway *gw);                               /* those that were to end stay */
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms); /* of every server, by the budget */
-void gateway_stop_unready(struct gateway *gw);                              /* fast, those that are not READY */
+void gateway_stop_unready(struct gateway *gw); /* fast, those not READY, and lists that wait for them */
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how);
 
 /* Who is missing for readiness, and why: appends lines "github: starting: ..." */

@@ -275,7 +275,7 @@ void news_level(struct gateway *gw)
 /* A session that was rebuilt from its token may have missed changes while nobody knew it. */
 void gateway_push_open(struct gateway *gw, struct session *session, struct push *push)
 {
-	(void)gw;
+	push->gw = gw;
 	list_append(&session->pushes, &push->node);
 	if (!session->rebuilt)
 		return;
@@ -287,28 +287,61 @@ void gateway_push_open(struct gateway *gw, struct session *session, struct push 
 
 void gateway_push_close(struct push *push)
 {
+	if (!list_is_linked(&push->node))
+		return;
 	list_unlink(&push->node);
+	timer_stop(push->gw->sched, &push->goodbye);
 }
 
 void news_end_push(struct push *p)
 {
-	list_unlink(&p->node);
+	gateway_push_close(p);
 	p->port->end(p->arg);
+}
+
+static void on_goodbye(void *arg)
+{
+	news_end_push(arg);
 }
 
 static void end_pushes(struct session *s)
 {
-	struct list ending;
-
-	list_move_all(&s->pushes, &ending);
-	while (!list_is_empty(&ending))
-		news_end_push(list_entry(list_first(&ending), struct push, node));
+	for (struct list *node; (node = list_first(&s->pushes)) != NULL;)
+		news_end_push(list_entry(node, struct push, node));
 }
 
-void gateway_end_pushes(struct gateway *gw)
+/* A session's nonce is a random number. */
+static void end_pushes_within(struct session *s, struct sched *sched, msec_t over_ms)
+{
+	msec_t wait_ms = (msec_t)(s->nonce % (uint64_t)over_ms);
+
+	list_each (node, &s->pushes) {
+		struct push *p = list_entry(node, struct push, node);
+		timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+	}
+}
+
+void gateway_end_pushes(struct gateway *gw, msec_t over_ms)
+{
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (over_ms > 0)
+			end_pushes_within(s, gw->sched, over_ms);
+		else
+			end_pushes(s);
+	}
+}
+
+static void keep_pushes(struct session *s, struct sched *sched)
+{
+	list_each (node, &s->pushes)
+		timer_stop(sched, &list_entry(node, struct push, node)->goodbye);
+}
+
+void gateway_keep_pushes(struct gateway *gw)
 {
 	list_each (node, sessions_all(gw->sessions))
-		end_pushes(list_entry(node, struct session, node));
+		keep_pushes(list_entry(node, struct session, node), gw->sched);
 }
 
 void gateway_keys_changed(struct gateway *gw)

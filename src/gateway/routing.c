@@ -91,6 +91,19 @@ bool route_next_candidate(struct call *c)
 	return true;
 }
 
+/* Leaves away those that said that they have no resources at all. */
+static size_t keep_those_with_resources(const struct gateway *gw, size_t *servers, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct slot *slot = gw->slots[servers[i]];
+		if (!slot->greeted || slot->hello.resources)
+			servers[kept++] = servers[i];
+	}
+	return kept;
+}
+
 static void send_by_uri(struct call *c, const struct message *m, struct span raw)
 {
 	struct gateway *gw = c->gw;
@@ -98,6 +111,8 @@ static void send_by_uri(struct call *c, const struct message *m, struct span raw
 	size_t *servers = mem_alloc(n * sizeof(*servers));
 
 	n = catalog_route_uri(gw->catalog, c->scope, decoded(gw, raw), servers, n);
+	if (c->scope == SCOPE_ALL)
+		n = keep_those_with_resources(gw, servers, n);
 	if (n == 0 && is_pass_through(gw))
 		servers[n++] = 0;
 	if (n == 0) {

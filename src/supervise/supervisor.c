@@ -124,7 +124,7 @@ static void kill_stranger(struct supervisor *s, struct stranger *st)
 	st->killed = true;
 }
 
-/* SIGTERM once, SIGKILL when its time is up. */
+/* SIGTERM once, SIGKILL when its time is up. For who is left when its child is long gone. */
 static void stop_stranger(struct supervisor *s, struct stranger *st)
 {
 	if (!st->termed)
@@ -134,9 +134,15 @@ static void stop_stranger(struct supervisor *s, struct stranger *st)
 	scan_in(s, SCAN_AGAIN_MS);
 }
 
+/* Whether its leader's group got a SIGTERM that was meant for it, too: many take a second one for "at once". */
+static bool is_in_group(const struct stranger *st, const struct child *c)
+{
+	return getpgid(st->pid) == c->pid;
+}
+
 /*
  * The orphan of a living child is left alone, so is a process of no child (somebody's `kubectl exec`) until the end.
- * When the child has ended they get SIGTERM; when its time is up and it is swept, SIGKILL.
+ * When the child has ended its orphans get SIGTERM; when the child's time is up and it is swept, SIGKILL.
  */
 static void judge(struct supervisor *s, struct stranger *st)
 {
@@ -146,7 +152,9 @@ static void judge(struct supervisor *s, struct stranger *st)
 		c->orphans++;
 	if (s->sweeping || (c != NULL && c->state == LADDER_GONE))
 		kill_stranger(s, st);
-	else if (c != NULL ? c->state == LADDER_EXITED : st->tag[0] != '\0')
+	else if (c != NULL && c->state == LADDER_EXITED && !st->termed && !is_in_group(st, c))
+		term_stranger(s, st);
+	else if (c == NULL && st->tag[0] != '\0')
 		stop_stranger(s, st);
 }
 

@@ -15,6 +15,8 @@
   fail_starts     exits at once that many times, counted in the file `counter`, then works
   page            items per page; "endless": every page of tools/list has a next one
   ignore_term, ignore_eof
+  term_code       exits with that code at SIGTERM (143)
+  last_words      writes that many bytes of log messages at the end of its stdin, before it leaves
   record          a file that gets each line read, and "EOF", "TERM"; one line each, with the time in front
   delay           seconds before each answer to tools/call
 
@@ -29,8 +31,11 @@ messages that came so far, raw), pid, env {name}, and
     stderr_flood  writes that many bytes of lines there    exit    ends with that code
     kill          ends by that signal                      close   "stdout" or "stdin"
     fork          so many grandchildren that ignore SIGTERM and leave the session; {"fork": 1, "same_group": true}
+                  stay in the group; with "holds_stdout": true they keep it open
     call_back     sends that request of its own, waits for the answer and remembers it (see `received`)
     set           {"tools": [...]} replaces a list          stop    goes to sleep for ever (SIGSTOP)
+    orphans       so many grandchildren that end at once and are left to whoever reaps them
+    flood_for_ever   "stdout" or "stderr": writes there without a line feed and does nothing else
     block         neither reads nor writes for so many ms
   In texts $ID stands for the id of the call as it came on the wire, $TOKEN for its progress token.
 """
@@ -136,6 +141,7 @@ class Server:
         if not data:
             record("EOF")
             self.stdin_open = False
+            self.say_last_words(KNOBS.get("last_words", 0))
             if not KNOBS.get("ignore_eof"):
                 os._exit(0)
         self.buffer += data
@@ -144,6 +150,13 @@ class Server:
             record(line.decode())
             self.received.append(line.decode())
             self.on_message(json.loads(line))
+
+    def say_last_words(self, size):
+        params = {"level": "info", "data": "x" * 1000}
+        for _ in range(size // 1000):
+            self.send({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
+        if size:
+            record("SAID")
 
     def on_message(self, m):
         method, id = m.get("method"), m.get("id")
@@ -286,11 +299,17 @@ class Server:
             self.stdin_open = self.stdin_open and step["close"] != "stdin"
         elif "fork" in step:
             for _ in range(step["fork"]):
-                spawn_survivor(step.get("same_group", False))
+                spawn_survivor(step.get("same_group", False), step.get("holds_stdout", False))
         elif "call_back" in step:
             self.line(self.fill(dumps(step["call_back"]), m))
         elif "set" in step:
             self.lists.update(step["set"])
+        elif "orphans" in step:
+            for _ in range(step["orphans"]):
+                leave_orphan()
+        elif "flood_for_ever" in step:
+            while True:
+                os.write({"stdout": 1, "stderr": 2}[step["flood_for_ever"]], b"x" * 65536)
         elif "block" in step:
             time.sleep(step["block"] / 1000)
         elif "stop" in step:
@@ -299,7 +318,7 @@ class Server:
             raise ValueError(step)
 
 
-def spawn_survivor(same_group):
+def spawn_survivor(same_group, holds_stdout):
     """A grandchild whose parent is gone at once, which ignores SIGTERM, and unless told otherwise left the group."""
     if pid := os.fork():
         os.waitpid(pid, 0)
@@ -309,16 +328,26 @@ def spawn_survivor(same_group):
     if os.fork():
         os._exit(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for fd in (0, 1, 2):
+    for fd in (0, 2) if holds_stdout else (0, 1, 2):
         os.close(fd)
     while True:
         time.sleep(1000)
 
 
+def leave_orphan():
+    if pid := os.fork():
+        os.waitpid(pid, 0)
+    elif os.fork():
+        os._exit(0)
+    else:
+        time.sleep(0.02)
+        os._exit(0)
+
+
 def on_term(*_):
     record("TERM")
     if not KNOBS.get("ignore_term"):
-        os._exit(143)
+        os._exit(KNOBS.get("term_code", 143))
 
 
 def count_start():

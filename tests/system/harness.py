@@ -172,12 +172,12 @@ class Log:
 class Sluice:
     """One process of Sluice. Every wait is bounded; `stop` checks what must hold at each end."""
 
-    def __init__(self, args, cwd, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, json_log=True, **popen):
+    def __init__(self, args, cwd, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, json_log=True, wrap=(), **popen):
         self.json_log, self.address, self.admin = json_log, None, None
         self.expected_codes, self.allow_strange, self.allow_orphans = {0}, False, False
         self.checked = False
         self.process = subprocess.Popen(
-            [str(BINARY), *map(str, args)],
+            [*wrap, str(BINARY), *map(str, args)],
             cwd=cwd,
             env=clean_env() if env is None else env,
             stdin=stdin,
@@ -186,7 +186,7 @@ class Sluice:
             start_new_session=True,
             **popen,
         )
-        self.pid = self.process.pid
+        self.pid = self.process.pid  # with `wrap`, a command that runs it: to be set to its own
         self.log = Log(self.process.stderr)
 
     # where it is
@@ -232,7 +232,8 @@ class Sluice:
     # its end
 
     def signal(self, number):
-        self.process.send_signal(number)
+        if self.process.poll() is None:
+            os.kill(self.pid, number)
 
     def wait(self, timeout=10.0):
         """Waits for the end and returns the exit code."""
@@ -274,7 +275,7 @@ class Sluice:
                 return
             except subprocess.TimeoutExpired:
                 continue
-        os.killpg(self.pid, SIGKILL)
+        os.killpg(self.process.pid, SIGKILL)
         self.process.wait()
         raise AssertionError(f"had to be killed; two SIGINT did not end it:\n{self.log.text()}")
 
@@ -327,7 +328,7 @@ class Launcher:
         """Starts any command of Sluice."""
         assert BINARY.exists(), f"{BINARY} is not there: build first, or set SLUICE"
         s = Sluice(args, self.directory, **options)
-        known_children.add(s.pid)
+        known_children.add(s.process.pid)
         self.started.append(s)
         return s
 
@@ -374,7 +375,7 @@ class Launcher:
             except AssertionError as e:
                 faults.append(e)
             finally:
-                known_children.discard(s.pid)
+                known_children.discard(s.process.pid)
                 for pipe in (s.process.stdin, s.process.stdout):
                     if pipe:
                         try:

@@ -317,6 +317,10 @@ int main(int argc, char **argv)
 
 	if (strcmp(s.start, "die") == 0)
 		return 7;
+	if (strcmp(s.start, "complain") == 0) {
+		fputs("starting\nno such directory\n", stderr);
+		return 8;
+	}
 	while (fgets(line, LINE_MAX_BYTES, stdin) != NULL) {
 		if (message_parse((struct span){ line, strcspn(line, "\n") }, 128, &m, &fault))
 			got(&s, &m);

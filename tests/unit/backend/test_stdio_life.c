@@ -134,6 +134,7 @@ static void test_a_start_that_fails_is_told_with_its_reason(void **state)
 	} cases[] = {
 		{ "refuse", "initialize: error -32602: \"no\"", 10000 },
 		{ "die", "exited with code 7", 10000 },
+		{ "complain", "exited with code 8; the last it said: \"no such directory\"", 10000 },
 		{ "silent", "not ready within 50 ms", 50 },
 	};
 

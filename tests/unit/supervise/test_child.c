@@ -408,6 +408,19 @@ static void test_the_rest_of_the_group_is_warned_before_it_is_killed(void **stat
 	assert_int_equal(o->gone.code, 1);
 }
 
+static void test_the_rest_of_the_group_is_warned_once(void **state)
+{
+	struct world *w = with_short_times(state);
+	struct owner *o = start(w, "(trap 'echo warned' TERM; echo up; while :; do sleep 0.01; done) & read x; exit 1");
+
+	run_until(o, "up\n");
+	send_line(o);
+	run(w);
+	const char *first = strstr(o->text, "warned\n");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "warned\n"));
+}
+
 static void test_a_stubborn_rest_of_the_group_is_killed(void **state)
 {
 	struct world *w = with_short_times(state);
@@ -696,6 +709,7 @@ int main(void)
 		TEST(test_the_environment_names_the_backend_and_the_serial),
 		TEST(test_children_get_the_old_limit_of_open_files),
 		TEST(test_the_rest_of_the_group_is_warned_before_it_is_killed),
+		TEST(test_the_rest_of_the_group_is_warned_once),
 		TEST(test_a_stubborn_rest_of_the_group_is_killed),
 		TEST(test_an_escapee_to_another_session_is_warned_too),
 		TEST(test_a_stubborn_escapee_that_holds_stdout_is_killed_in_time),
