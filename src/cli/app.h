@@ -11,9 +11,8 @@
 #include "supervise/child.h"
 
 struct app {
-	struct config *config; /* at the start: what only a restart changes stays as it is in there */
-	struct config
-	        *live; /* the one that was applied last, or the same: servers, session keys, lifecycle, log level */
+	struct config *config;     /* of the start: what only a restart changes stays as it is in there */
+	struct config *live;       /* the one that was applied last, or the same */
 	struct config_files files; /* that the first one was made from */
 	struct log *log;
 	struct watch *log_watch; /* the log's reader takes bytes again */

@@ -39,7 +39,8 @@ struct gateway {
 	struct logger log;
 	struct slot **slots; /* in the order of the configuration */
 	size_t slot_count;
-	struct list leaving; /* slots that are gone from the configuration, until they have stopped */
+	struct list leaving; /* slots that are gone from the configuration, until they have stopped; the oldest first */
+	unsigned leaving_count;
 	struct sessions *sessions;
 	struct catalog *catalog;
 	struct list calls;  /* all that have not ended */
@@ -94,6 +95,7 @@ void gateway_refuse(
         struct gateway *gw, struct span id, enum end_reason why, struct buf *out); /* nothing was begun for it */
 
 /* slot.c */
+#define SLOTS_LEAVING_MAX 64 /* that may finish their calls */
 struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf);
 void slot_free(struct slot *slot);
 void slot_leave(struct slot *slot);      /* it is in no list of servers any more: stopped and freed when that can be */

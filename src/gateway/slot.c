@@ -1,6 +1,7 @@
 /*
  * A server's slot: made with its configuration, and, when that is gone, its leaving. It serves nobody new then, but its
- * calls in flight come to their end (each has a time limit). Then the server is stopped, and forgotten when it has.
+ * calls in flight come to their end (each has a time limit). Then the server is stopped, and forgotten when it has. If
+ * too many linger so, the oldest are stopped with their calls.
  */
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_con
 
 void slot_free(struct slot *slot)
 {
+	slot->gw->leaving_count -= slot->leaving;
 	post_cancel(&slot->leave_post);
 	list_unlink(&slot->in_leaving);
 	if (slot->backend != NULL)
@@ -54,11 +56,27 @@ void slot_leave_soon(struct slot *slot)
 		post_set(slot->gw->sched, &slot->leave_post, on_leave, slot);
 }
 
+static void hurry_oldest(struct gateway *gw)
+{
+	unsigned kept = gw->leaving_count;
+
+	list_each (node, &gw->leaving) {
+		struct slot *slot = list_entry(node, struct slot, in_leaving);
+		if (kept-- <= SLOTS_LEAVING_MAX)
+			return;
+		slot->backend->ops->stop(slot->backend, BACKEND_STOP_LADDER);
+	}
+}
+
 void slot_leave(struct slot *slot)
 {
+	struct gateway *gw = slot->gw;
+
 	slot->leaving = true;
-	list_append(&slot->gw->leaving, &slot->in_leaving);
+	list_append(&gw->leaving, &slot->in_leaving);
+	gw->leaving_count++;
 	slot_leave_soon(slot);
+	hurry_oldest(gw);
 }
 
 struct slot *slot_next(const struct gateway *gw, struct slot *last)

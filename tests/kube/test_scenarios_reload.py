@@ -54,8 +54,9 @@ def test_s50_a_drain_during_a_reload_stops_removed_servers_by_the_same_ladder(sl
     r = Reloading(sluice, servers(a=fake(), busy=fake(), leaving=fake(**deaf), working=fake(**deaf), lifecycle=lifecycle))
     pids = [b["pid"] for b in r.backends().values()]
     with r.s.client() as c:
-        due = c.in_background(call(1, "busy__sleep", {"ms": life(10) * 1000}))
-        endless = c.in_background(call(2, "working__sleep", {"ms": 3600000}))
+        patience = life(40) + 10 * PATIENCE
+        due = c.in_background(call(1, "busy__sleep", {"ms": life(10) * 1000}), patience)
+        endless = c.in_background(call(2, "working__sleep", {"ms": 3600000}), patience)
         wait_until(lambda: r.status()["in_flight"] == 2, what="the calls")
         r.reload(servers(a=fake(), lifecycle=lifecycle))
         r.s.signal(SIGTERM)

@@ -119,11 +119,49 @@ static void test_the_manual_tells_every_key_with_its_default_and_range(void **st
 	}
 }
 
+static bool is_any_live(const struct key *keys)
+{
+	for (const struct key *key = keys; key->name != NULL; key++)
+		if (key->live || (key->read == key_block && is_any_live(key->block)))
+			return true;
+	return false;
+}
+
+/* A block of which nothing can be applied is told as a whole, else its keys are. */
+static void check_restart(struct span section, const char *prefix, const struct key *keys)
+{
+	for (const struct key *key = keys; key->name != NULL; key++) {
+		bool used = key->read != key_later && key->read != key_foreign && key->read != key_unused;
+		char name[96], quoted[100];
+		snprintf(name, sizeof(name), "%s%s", prefix, key->name);
+		snprintf(quoted, sizeof(quoted), "`%s`", name);
+		if (key->read == key_block && is_any_live(key->block)) {
+			snprintf(name, sizeof(name), "%s%s.", prefix, key->name);
+			check_restart(section, name, key->block);
+		} else if (used && !key->live) {
+			assert_told(section, name, quoted);
+		} else if (key->live && contains(section, span_of(quoted)) && prefix[0] != '\0') {
+			fail_msg("%s needs no restart", name);
+		}
+	}
+}
+
+static void test_the_manual_tells_every_key_that_needs_a_restart(void **state)
+{
+	struct span section = section_of(*state, "Reload");
+	const char *list = memmem(section.p, section.n, "These need a restart", 20);
+
+	assert_non_null(list);
+	check_restart(span_between(list, span_end(section)), "", config_keys);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		        test_the_manual_tells_every_key_with_its_default_and_range, read_manual, free_manual),
+		cmocka_unit_test_setup_teardown(
+		        test_the_manual_tells_every_key_that_needs_a_restart, read_manual, free_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

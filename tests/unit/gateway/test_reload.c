@@ -496,6 +496,31 @@ static void test_a_call_of_a_removed_server_ends_with_its_time_limit(void **stat
 	close_stage(&s);
 }
 
+static void test_the_number_of_servers_that_finish_their_calls_is_bounded(void **state)
+{
+	enum { LEAVING_MAX = 64, ROUNDS = LEAVING_MAX + 2 };
+	struct backend_conf servers[] = { server("a"), server("b") };
+	static struct asked asked[ROUNDS];
+	struct puppet *puppets[ROUNDS];
+	struct stage s;
+
+	(void)state;
+	open_pair(&s);
+	for (int i = 0; i < ROUNDS; i++) {
+		puppets[i] = puppet_at(&s, 0);
+		call_tool(&s, &asked[i], "a__x");
+		servers[0].argv = i % 2 == 0 ? other_argv : plain_argv;
+		reload(&s, servers, 2);
+		assert_int_equal(puppets[0]->stops > 0, i >= LEAVING_MAX);
+	}
+	assert_int_equal(puppets[1]->stops, 1);
+	assert_int_equal(puppets[2]->stops, 0);
+	assert_int_equal(asked[0].ended, 0); /* it still may answer on its way */
+	answer(puppets[0], RESULT);
+	assert_int_equal(asked[0].why, END_RESULT);
+	close_stage(&s);
+}
+
 static void test_a_replaced_server_starts_beside_the_old_one_and_shows_its_lists_until_it_has_its_own(void **state)
 {
 	struct backend_conf servers[] = { server("a"), server("b") };
@@ -723,6 +748,7 @@ int main(void)
 		cmocka_unit_test(test_a_removed_server_without_calls_is_stopped_at_once_also_when_it_never_ran),
 		cmocka_unit_test(test_a_call_whose_end_is_due_still_knows_its_server_that_left),
 		cmocka_unit_test(test_a_call_of_a_removed_server_ends_with_its_time_limit),
+		cmocka_unit_test(test_the_number_of_servers_that_finish_their_calls_is_bounded),
 		cmocka_unit_test(
 		        test_a_replaced_server_starts_beside_the_old_one_and_shows_its_lists_until_it_has_its_own),
 		cmocka_unit_test(test_a_retuned_server_is_told_and_keeps_its_process),
