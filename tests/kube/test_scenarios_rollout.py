@@ -2,11 +2,13 @@
 (kit/). What is asserted everywhere: no request is lost, nobody is reset, nothing is left behind."""
 
 import asyncio
+import dataclasses
+import json
 import os
 
 import pytest
 
-from harness import PATIENCE, fake  # noqa: F401
+from harness import PATIENCE
 from kit import drills, gateways, load
 from kit.cluster import Cluster
 from kit.kubelet import Hook, PodSpec, Probe
@@ -40,8 +42,6 @@ def in_cluster(tmp_path, run, delays=(0.0,)):
 def last_line(pod):
     lines = [line for line in pod.process.log_text().splitlines() if '"shutdown_complete"' in line]
     assert len(lines) == 1, pod.process.log_text()[-2000:]
-    import json
-
     return json.loads(lines[0])
 
 
@@ -163,8 +163,6 @@ def hook(pod_spec, query="hook=1&wait=1"):
 
 
 def with_hook(cluster, name, **more):
-    import dataclasses
-
     s = spec(cluster, name, admin=True, **more)
     return dataclasses.replace(s, pre_stop=hook(s))
 
@@ -254,8 +252,6 @@ def test_cycles_of_start_and_stop_under_load_leave_nothing(tmp_path):
                 fds = len(os.listdir("/proc/self/fd"))
         await ledger.settle()
         check(ledger)
-        print([os.readlink(f"/proc/self/fd/{f}") for f in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{f}")])
-        os.system("ss -tanp | grep -c python; ss -tanp | grep python | awk '{print $1}' | sort | uniq -c; ls -l /proc/%d/fd | awk '{print $NF}' | cut -c1-10 | sort | uniq -c" % os.getpid())
         assert len(os.listdir("/proc/self/fd")) <= fds + 10
         times.sort()
         print(f"{cycles} cycles, exit p50 {times[len(times) // 2] * LIFE:.3f} s, p99 {times[len(times) * 99 // 100] * LIFE:.3f} s")

@@ -101,6 +101,7 @@ class Relay(asyncio.Protocol):
     """One side of a relayed connection; `peer` is the other."""
 
     transport = peer = None
+    ended = False
 
     def connection_made(self, transport):
         self.transport = transport
@@ -111,8 +112,13 @@ class Relay(asyncio.Protocol):
         self.peer.transport.write(data)
 
     def eof_received(self):
+        """Half of it is over; when both halves are, so is the connection."""
+        self.ended = True
         if self.peer and self.peer.transport and not self.peer.transport.is_closing():
             self.peer.transport.write_eof()
+        if self.peer and self.peer.ended:
+            self.end(reset=False)
+            self.peer.end(reset=False)
         return True
 
     def connection_lost(self, error):
