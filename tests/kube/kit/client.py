@@ -166,6 +166,7 @@ class Client:
             async with asyncio.timeout(self.clock.real(self.timeout)):
                 result = await self.ask(a, proxy, tool, arguments)
             a.kind = OK if [c.get("text") for c in result.get("content", [])] == [expected] else WRONG
+            a.reason = None if a.kind == OK else str(result)[:200]
         except Broken as e:
             a.kind, a.bytes = e.kind, a.bytes or e.got
         except Failed as e:
@@ -356,7 +357,7 @@ class SseClient(Client):
         self.forget()
 
     async def ask(self, a, proxy, tool, arguments):
-        if not self.stream or self.reader.done():
+        if not self.reader or self.reader.done():
             await self.open(a, proxy)
         return await self.post(a, proxy, self.call_message(tool, arguments))
 
