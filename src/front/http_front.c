@@ -107,7 +107,7 @@ static void on_admin_request(void *arg, struct http_exchange *ex, const struct h
 	if (probes_is_path(req->head->path))
 		probes_request(&f->probes, ex, req);
 	else if (admin_is_path(req->head->path))
-		admin_request(&f->probes, ex, req);
+		admin_request(&f->probes, http_front_late_connections(f), ex, req);
 	else if (drain_is_path(req->head->path))
 		drain_request(&f->probes, ex, req);
 	else

@@ -496,20 +496,27 @@ bool lifecycle_is_ready(const struct lifecycle *l)
 	return !state.lost_required;
 }
 
+/* Calls whose outcome is known: their server answered, or we did in its place. */
+static uint64_t completed(const struct ledger_counts *c)
+{
+	uint64_t ended = 0;
+
+	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
+		ended += c->ended[why];
+	return ended - c->not_sent - c->unknown;
+}
+
 void lifecycle_summary(const struct lifecycle *l, struct lifecycle_summary *out)
 {
-	const struct ledger_counts *now = gateway_counts(l->gw);
-	uint64_t ended = now->ended[END_RESULT] + now->ended[END_SERVER_ERROR] + now->ended[END_REFUSED];
-	uint64_t before =
-	        l->at_signal.ended[END_RESULT] + l->at_signal.ended[END_SERVER_ERROR] + l->at_signal.ended[END_REFUSED];
+	const struct ledger_counts *now = gateway_counts(l->gw), *then = &l->at_signal;
 
 	*out = (struct lifecycle_summary){
 		.reason = l->reason,
 		.elapsed_ms = mono_diff(l->sched->now, l->budget.t0),
 		.budget_ms = mono_diff(l->budget.end, l->budget.t0),
-		.completed = ended - before,
-		.aborted = now->unknown - l->at_signal.unknown,
-		.refused = now->refused - l->at_signal.refused + now->not_sent - l->at_signal.not_sent,
+		.completed = completed(now) - completed(then),
+		.aborted = now->unknown - then->unknown,
+		.refused = now->refused - then->refused + now->not_sent - then->not_sent,
 		.forced = l->forced,
 	};
 }
