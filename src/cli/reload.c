@@ -12,6 +12,7 @@
 struct reload {
 	struct app *app;
 	struct lifecycle *lifecycle;
+	struct backstop *backstop;
 	struct logger log;
 	struct file_watch *watch; /* NULL: there is nothing to watch, or it cannot be */
 	struct buf told;          /* the keys that wait for a restart, as last told */
@@ -139,6 +140,7 @@ static void apply_lifecycle(struct reload *r, const struct config *next)
 
 	config_longest_stop(next, &eof_ms, &term_ms);
 	lifecycle_reconfigure(r->lifecycle, &next->lifecycle, eof_ms, term_ms);
+	backstop_limit(r->backstop, budget_backstop_ms(&next->lifecycle));
 }
 
 static void apply(struct reload *r, const struct config_diff *diff)
@@ -239,11 +241,16 @@ void reload_resume(struct reload *r)
 	r->missed = false;
 }
 
-struct reload *reload_new(struct app *app, const struct config_sources *from, struct lifecycle *lifecycle)
+struct reload *reload_new(
+        struct app *app, const struct config_sources *from, struct lifecycle *lifecycle, struct backstop *backstop)
 {
 	struct reload *r = NEW(struct reload);
 
-	*r = (struct reload){ .app = app, .lifecycle = lifecycle, .log = app_logger(app, "config"), .from = *from };
+	*r = (struct reload){ .app = app,
+		.lifecycle = lifecycle,
+		.backstop = backstop,
+		.log = app_logger(app, "config"),
+		.from = *from };
 	watch_files(r, &app->files);
 	config_files_free(&app->files);
 	return r;

@@ -249,11 +249,10 @@ static void make_lifecycle(struct serve *s)
 static bool start_backstop(struct serve *s, struct err *e)
 {
 	const struct lifecycle_conf *conf = &s->app.config->lifecycle;
-	struct budget budget = budget_at(conf, 0, 0, (mono_t){ 0 });
 
 	s->backstop = backstop_start(
 	        &(struct backstop_conf){
-	                .limit_ms = mono_diff(budget.backstop, budget.t0),
+	                .limit_ms = budget_backstop_ms(conf),
 	                .last_words = last_words_open(conf->termination_log),
 	                .log = app_logger(&s->app, "backstop"),
 	                .loop = s->app.loop,
@@ -353,7 +352,7 @@ static int serve(struct serve *s, const struct config_sources *sources)
 		log_error(&s->log, "start_failed", "cannot start", F_ERR(&s->app.fault));
 		return say_not_started(s, CLI_UNAVAILABLE);
 	}
-	s->reload = reload_new(&s->app, sources, s->lifecycle);
+	s->reload = reload_new(&s->app, sources, s->lifecycle, s->backstop);
 	lifecycle_start(s->lifecycle);
 	loop_run(s->app.loop);
 	return say_last_words(s);

@@ -70,6 +70,13 @@ struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms
 	        &(struct budget_start){ .t0 = t0, .signal = t0, .lame_duck = t0 });
 }
 
+msec_t budget_backstop_ms(const struct lifecycle_conf *conf)
+{
+	struct budget b = budget_at(conf, 0, 0, (mono_t){ 0 });
+
+	return mono_diff(b.backstop, b.t0);
+}
+
 /* clang-format off */
 static const struct clip {
 	enum budget_clip clip;

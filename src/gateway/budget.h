@@ -70,6 +70,9 @@ struct budget budget_from(const struct lifecycle_conf *conf, msec_t longest_eof_
 /* The same for a signal at `t0` without a drain before it. */
 struct budget budget_at(const struct lifecycle_conf *conf, msec_t longest_eof_ms, msec_t longest_term_ms, mono_t t0);
 
+/* From the signal to the backstop, whatever the servers' stop times are. */
+msec_t budget_backstop_ms(const struct lifecycle_conf *conf);
+
 /* The plan as a timeline for people, as `sluice check` prints it: each phase, its start, its bound, what is left. */
 void budget_print(const struct budget *b, const struct lifecycle_conf *conf, struct buf *out);
 

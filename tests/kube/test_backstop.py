@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 from datetime import datetime
-from signal import SIGINT, SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 
 import pytest
 
@@ -70,6 +70,20 @@ def test_a_loop_that_hangs_before_sigterm_is_ended_as_well(sluice, tmp_path, way
     s.signal(SIGTERM)
     check_end(s, since, tmp_path, "listener.c:listener_ready")
     wait_until(lambda: not any(map(is_alive, family)), what="the end of the servers")
+
+
+def test_a_grace_period_that_a_reload_has_changed_counts(sluice, tmp_path):
+    short = config(tmp_path)
+    short["lifecycle"]["gracePeriod"] = dur(12)
+    s = sluice.http(short, env=faults.with_faults())
+    s.expected_codes = {70}
+    sluice.write(config(tmp_path), "servers-1.json")
+    s.signal(SIGHUP)
+    s.log.wait("reloaded")
+    faults.hang(s, faults.BUSY)
+    since = time.monotonic()
+    s.signal(SIGTERM)
+    check_end(s, since, tmp_path, "listener.c:listener_ready")
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before SIGTERM", "after SIGTERM"])
