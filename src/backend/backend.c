@@ -2,6 +2,83 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
+#include "base/cstr.h"
+#include "base/mem.h"
+
+struct conf_copy {
+	struct backend_conf conf; /* first */
+	struct arena arena;       /* of what it points to */
+};
+
+static const char *copy_text(struct arena *a, const char *text)
+{
+	return text != NULL ? arena_copy(a, span_of(text)).p : NULL;
+}
+
+static const char *const *copy_texts(struct arena *a, const char *const *texts)
+{
+	size_t n = 0;
+
+	if (texts == NULL)
+		return NULL;
+	while (texts[n] != NULL)
+		n++;
+	const char **copy = ARENA_ARRAY(a, const char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = copy_text(a, texts[i]);
+	return copy;
+}
+
+struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
+{
+	struct conf_copy *copy = NEW(struct conf_copy);
+	struct arena *a = &copy->arena;
+
+	copy->conf = *conf;
+	copy->conf.name = copy_text(a, conf->name);
+	copy->conf.include = copy_texts(a, conf->include);
+	copy->conf.exclude = copy_texts(a, conf->exclude);
+	copy->conf.argv = copy_texts(a, conf->argv);
+	copy->conf.env = copy_texts(a, conf->env);
+	copy->conf.cwd = copy_text(a, conf->cwd);
+	return &copy->conf;
+}
+
+void backend_conf_free(struct backend_conf **conf)
+{
+	struct conf_copy *copy = (struct conf_copy *)(void *)*conf;
+
+	if (copy == NULL)
+		return;
+	*conf = NULL;
+	arena_free(&copy->arena);
+	free(copy);
+}
+
+static bool same_process(const struct backend_conf *a, const struct backend_conf *b)
+{
+	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd);
+}
+
+static bool same_tuning(const struct backend_conf *a, const struct backend_conf *b)
+{
+	return a->startup == b->startup && a->startup_timeout_ms == b->startup_timeout_ms &&
+	       a->request_timeout_ms == b->request_timeout_ms &&
+	       a->max_request_timeout_ms == b->max_request_timeout_ms && a->idle == b->idle &&
+	       a->idle_ms == b->idle_ms && a->min_idle_ms == b->min_idle_ms && a->max_idle_ms == b->max_idle_ms &&
+	       a->stop_eof_ms == b->stop_eof_ms && a->stop_term_ms == b->stop_term_ms &&
+	       a->max_in_flight == b->max_in_flight && a->max_message_bytes == b->max_message_bytes &&
+	       a->max_depth == b->max_depth && cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
+}
+
+enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b)
+{
+	if (!same_process(a, b))
+		return BACKEND_REPLACED;
+	return same_tuning(a, b) ? BACKEND_SAME : BACKEND_RETUNED;
+}
+
 void item_list_free(struct item_list *list)
 {
 	free(list->items);

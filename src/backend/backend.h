@@ -22,7 +22,7 @@ struct backend;
 
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
 
-/* One server of the configuration. Strings live as long as the configuration does. */
+/* One server of the configuration. Strings live as long as the configuration does, or as the copy. */
 struct backend_conf {
 	const char *name;
 	enum startup startup;
@@ -42,6 +42,18 @@ struct backend_conf {
 	size_t max_message_bytes;
 	unsigned max_depth;
 };
+
+/* A copy with all that it points to. */
+struct backend_conf *backend_conf_copy(const struct backend_conf *conf);
+void backend_conf_free(struct backend_conf **conf);
+
+/* What it takes to bring a server from one configuration to another of the same name. */
+enum backend_change {
+	BACKEND_SAME,
+	BACKEND_RETUNED, /* times, limits, startup, what is shown: `configure` does it */
+	BACKEND_REPLACED /* command, arguments, environment, folder: another process */
+};
+enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b);
 
 /* What a server said of itself in its InitializeResult. Spans are raw JSON on one line, valid until the next hello. */
 struct backend_hello {
@@ -140,6 +152,11 @@ struct backend_ops {
 	 * the budget.
 	 */
 	void (*limit_stop)(struct backend *b, msec_t eof_ms, msec_t term_ms);
+	/*
+	 * Goes on with this configuration, at most BACKEND_RETUNED from the one before, which is not used any more.
+	 * What has begun keeps its time: a start its startupTimeout, a process the limits that it was started with.
+	 */
+	void (*configure)(struct backend *b, const struct backend_conf *conf);
 	void (*stats)(const struct backend *b, struct backend_stats *stats);
 	/* In state STOPPED only. */
 	void (*free)(struct backend *b);

@@ -132,6 +132,40 @@ static void limit_stop(struct backend *b, msec_t eof_ms, msec_t term_ms)
 		child_limit_stop(s->child, eof_ms, term_ms);
 }
 
+static void take_conf(struct stdio *s, const struct backend_conf *conf)
+{
+	s->base.conf = conf;
+	s->log.about = F_STR("backend", conf->name);
+	s->child_conf = (struct child_conf){
+		.name = conf->name,
+		.argv = conf->argv,
+		.env = conf->env,
+		.cwd = conf->cwd,
+		.stop_eof_ms = conf->stop_eof_ms,
+		.stop_term_ms = conf->stop_term_ms,
+		.output_ms = OUTPUT_MS,
+	};
+	s->life.conf = (struct life_conf){
+		.startup_timeout_ms = conf->startup_timeout_ms,
+		.idle = conf->idle,
+		.idle_ms = conf->idle_ms,
+		.min_idle_ms = conf->min_idle_ms,
+		.max_idle_ms = conf->max_idle_ms,
+	};
+}
+
+static void configure(struct backend *b, const struct backend_conf *conf)
+{
+	struct stdio *s = stdio_of(b);
+
+	take_conf(s, conf);
+	s->handshake.page_limit_ms = conf->startup_timeout_ms;
+	if (s->child != NULL)
+		child_set_stop(s->child, conf->stop_eof_ms, conf->stop_term_ms);
+	if (s->life.state == LIFE_READY)
+		stdio_arm(s, life_idle_at(&s->life));
+}
+
 static void stats(const struct backend *b, struct backend_stats *stats)
 {
 	const struct stdio *s = (const struct stdio *)(const void *)b;
@@ -171,6 +205,7 @@ static const struct backend_ops ops = {
 	.stop = stop,
 	.no_more = no_more,
 	.limit_stop = limit_stop,
+	.configure = configure,
 	.stats = stats,
 	.free = free_backend,
 };
@@ -186,17 +221,8 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 	s->log = *lg;
 	s->random = seed;
 	s->told = BACKEND_STOPPED;
-	s->child_conf = (struct child_conf){
-		.name = conf->name,
-		.argv = conf->argv,
-		.env = conf->env,
-		.cwd = conf->cwd,
-		.stop_eof_ms = conf->stop_eof_ms,
-		.stop_term_ms = conf->stop_term_ms,
-		.output_ms = OUTPUT_MS,
-	};
-	life_init(&s->life, &(struct life_conf){ conf->startup_timeout_ms, conf->idle, conf->idle_ms, conf->min_idle_ms,
-	                            conf->max_idle_ms });
+	life_init(&s->life, &(struct life_conf){ 0 });
+	take_conf(s, conf);
 	handshake_init(&s->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &stdio_handshake_port, s);
 	pending_init(&s->pending, loop_sched(l));
 	outbox_init(&s->outbox);

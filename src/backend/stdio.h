@@ -10,7 +10,8 @@
 #include "base/log.h"
 #include "supervise/child.h"
 
-/* `conf` and `events` must outlive it; `lg->about` names it. `seed` spreads its restarts. */
+/* `conf` and `events` must outlive it (`configure` gives another); its lines in the log bear its name. `seed` spreads
+ * its restarts. */
 struct backend *stdio_backend_new(struct loop *l, struct supervisor *s, const struct backend_conf *conf,
         const struct backend_events *events, void *arg, const struct logger *lg, uint64_t seed);
 

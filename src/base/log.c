@@ -43,7 +43,7 @@ struct log {
 	int fd, reopened; /* reopened: our own description of what `fd` is, or -1 */
 	int wait_fd;      /* an epoll set that holds the descriptor while lines wait */
 	bool waited_for;
-	enum way way;
+	_Atomic enum way way; /* log_write_past reads it in another thread; `reopened` is set before it */
 	enum log_format format;
 	struct levels levels;
 	struct buf waiting; /* whole lines, but for the first, which may be half written */
@@ -178,7 +178,7 @@ static ssize_t try_nowait(struct log *log, struct span s)
 
 static ssize_t write_now(const struct log *log, struct span s)
 {
-	switch (log->way) {
+	switch ((enum way)log->way) {
 	case WAY_PLAIN:
 		return write(out_fd(log), s.p, s.n);
 	case WAY_POLL:
@@ -249,10 +249,8 @@ static void put_line(struct log *log, const struct log_line *line)
 	buf_add(&log->waiting, (struct span){ text, n });
 }
 
-static void tell_dropped(struct log *log)
+static void put_notice(struct log *log)
 {
-	if (log->untold == 0 || buf_size(&log->waiting) + 2 * LOG_LINE_MAX > log->room)
-		return;
 	const struct log_field fields[] = { F_INT("lines", log->untold) };
 	log->untold = 0;
 	put_line(log, &(struct log_line){ .wall_ms = clock_wall_ms(),
@@ -261,6 +259,12 @@ static void tell_dropped(struct log *log)
 	                      .msg = "log lines were lost because nobody read them in time",
 	                      .fields = fields,
 	                      .n = 1 });
+}
+
+static void tell_dropped(struct log *log)
+{
+	if (log->untold > 0 && buf_size(&log->waiting) + 2 * LOG_LINE_MAX <= log->room)
+		put_notice(log);
 }
 
 /* Out of the set when nothing waits: a pipe without a reader would make it readable for ever. */
@@ -367,6 +371,8 @@ int log_wait_fd(const struct log *log)
 void log_last_words(struct log *log)
 {
 	log->room = WAITING_MAX;
+	if (log->untold > 0)
+		put_notice(log);
 }
 
 void log_finish(struct log *log, mono_t deadline)

@@ -74,7 +74,10 @@ bool log_flush(struct log *log); /* true when nothing is left */
 struct log_line;
 void log_write_past(const struct log *log, const struct log_line *line);
 
-/* From now on lines may use the room that is kept for the end: the one that tells how the process ended fits in. */
+/*
+ * From now on lines may use the room that is kept for the end: the one that tells how the process ended fits in, and
+ * before it how many were dropped.
+ */
 void log_last_words(struct log *log);
 
 /* Writes what is left, waiting at most until `deadline` for a reader that has stalled. For the end of the process. */

@@ -17,10 +17,15 @@ struct logger app_logger(const struct app *app, const char *module)
 	return (struct logger){ .log = app->log, .module = module };
 }
 
-_Noreturn void app_exit(struct app *app, int code, mono_t deadline)
+void app_flush(struct app *app, mono_t deadline)
 {
 	if (app->log != NULL)
 		log_finish(app->log, deadline);
+}
+
+_Noreturn void app_exit(struct app *app, int code, mono_t deadline)
+{
+	app_flush(app, deadline);
 	process_leave(code);
 }
 
@@ -98,7 +103,7 @@ static bool load(struct app *app, const struct config_sources *from)
 	struct config_messages messages = { 0 };
 
 	app->log = log_open(STDERR_FILENO, early_format(from));
-	app->config = config_load(from, &messages);
+	app->config = config_load(from, &messages, NULL);
 	if (app->config != NULL)
 		set_log(app);
 	struct logger lg = app_logger(app, "config");
@@ -145,9 +150,8 @@ static bool make_gateway(struct app *app, struct err *e)
 static void make_backends(struct app *app)
 {
 	for (size_t i = 0; i < app->config->server_count; i++) {
-		const struct backend_conf *conf = &app->config->servers[i];
+		const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
 		struct logger lg = app_logger(app, "backend");
-		lg.about = F_STR("backend", conf->name);
 		gateway_attach(app->gateway, i,
 		        stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
 		                gateway_backend_arg(app->gateway, i), &lg, random_u64()));

@@ -36,6 +36,9 @@ int app_open_loaded(struct app *app, struct config **config, void (*signal)(void
 /* A logger of that module. */
 struct logger app_logger(const struct app *app, const char *module);
 
+/* Writes what the log still holds, at most until `deadline`. */
+void app_flush(struct app *app, mono_t deadline);
+
 /* Writes the log, at most until `deadline`, and leaves the process. The only way out: pump threads are not joined. */
 _Noreturn void app_exit(struct app *app, int code, mono_t deadline);
 

@@ -88,7 +88,7 @@ int cli_check(const struct cli *c)
 {
 	struct config_sources from = cli_config_sources(c);
 	struct config_messages messages = { 0 };
-	struct config *config = config_load(&from, &messages);
+	struct config *config = config_load(&from, &messages, NULL);
 	int code = config != NULL ? CLI_OK : CLI_CONFIG;
 
 	cli_print_messages(&messages, c->out, c->environment);

@@ -10,14 +10,14 @@
 static void put_path(const struct cli_options *o, struct buf *path)
 {
 	buf_printf(path, "/drain?hook=%d&wait=%d&cancel=%d", o->hook, o->wait, o->cancel);
-	if (o->timeout_ms > 0)
+	if (o->wait && o->timeout_ms > 0)
 		buf_printf(path, "&timeout=%s", duration_text(o->timeout_ms).text);
 }
 
 static msec_t patience_ms(const struct cli_options *o)
 {
 	if (!o->wait)
-		return ANSWER_MS;
+		return o->timeout_ms > 0 ? o->timeout_ms : ANSWER_MS;
 	return o->timeout_ms > 0 ? o->timeout_ms + ANSWER_MS : LONGEST_MS;
 }
 
@@ -25,7 +25,7 @@ static const char *text_of(const struct json_node *root, const char *key)
 {
 	const struct json_node *child = json_child(root, key);
 
-	return child != NULL ? child->text.p : "?";
+	return child != NULL && span_is_set(child->text) ? child->text.p : "?";
 }
 
 /* What has come of it, in a sentence. */

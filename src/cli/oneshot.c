@@ -120,7 +120,7 @@ static struct config *load_or_leave(const struct cli *c)
 {
 	struct config_sources from = quiet_sources(c);
 	struct config_messages messages = { 0 };
-	struct config *config = config_load(&from, &messages);
+	struct config *config = config_load(&from, &messages, NULL);
 
 	if (config == NULL) {
 		cli_print_messages(&messages, c->err, c->environment);
@@ -132,30 +132,26 @@ static struct config *load_or_leave(const struct cli *c)
 }
 
 /* --timeout is the one limit: no server may be cut earlier. */
-static void set_timeout(struct oneshot *o)
+static void lift_limits(struct config *config, msec_t ms)
 {
-	msec_t ms = o->cli->options.timeout_ms;
-
-	if (ms == 0)
-		return;
-	for (size_t i = 0; i < o->app.config->server_count; i++) {
-		struct backend_conf *server = &o->app.config->servers[i];
-		server->request_timeout_ms = server->max_request_timeout_ms = ms;
-	}
-	timer_set_in(loop_sched(o->app.loop), &o->timer, ms, on_timeout, o);
+	for (size_t i = 0; ms > 0 && i < config->server_count; i++)
+		config->servers[i].request_timeout_ms = config->servers[i].max_request_timeout_ms = ms;
 }
 
 void oneshot_open(struct oneshot *o, const struct cli *c, const char *command)
 {
 	struct config *config = load_or_leave(c);
+	msec_t timeout_ms = c->options.timeout_ms;
 
 	*o = (struct oneshot){ .cli = c, .command = command };
+	lift_limits(config, timeout_ms);
 	int failed = app_open_loaded(&o->app, &config, on_signal, o);
 	if (failed != 0)
 		app_exit(&o->app, failed, mono_add(clock_mono(), LOG_MS));
 	spinner_init(&o->spinner, loop_sched(o->app.loop), c->err, c->environment);
 	gateway_watch(o->app.gateway, on_wake, o);
-	set_timeout(o);
+	if (timeout_ms > 0)
+		timer_set_in(loop_sched(o->app.loop), &o->timer, timeout_ms, on_timeout, o);
 }
 
 /* ---- servers ---- */

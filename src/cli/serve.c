@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/leave.h"
 #include "cli/app.h"
 #include "cli/cli.h"
 #include "cli/last_words.h"
@@ -25,9 +26,12 @@ struct serve {
 	struct http_front *http;   /* main and admin port; the admin port also in stdio mode */
 	struct stdio_front *stdio; /* NULL over HTTP */
 	unsigned fronts_open;
+	mono_t fronts_deadline;
+	bool swept;
+	void (*then)(struct serve *s); /* after the sweep; NULL: it has not begun */
 	bool stopping;
 	struct supervisor_stats at_stop; /* counts when the first request to stop came */
-	mono_t end;                      /* of the budget */
+	uint64_t late_at_stop;           /* connections that came after a /drain before it */
 };
 
 /* ---- what the lifecycle asks for ---- */
@@ -54,28 +58,11 @@ static void on_front_closed(void *arg)
 		lifecycle_fronts_done(s->lifecycle);
 }
 
-static void on_close_fronts(void *arg, mono_t deadline)
-{
-	struct serve *s = arg;
-
-	s->fronts_open = s->stdio != NULL ? 2 : 1;
-	if (s->stdio != NULL)
-		stdio_front_close(s->stdio, deadline, on_front_closed, s);
-	http_front_close(s->http, deadline, on_front_closed, s);
-}
-
 static void on_kill_backends(void *arg)
 {
 	struct serve *s = arg;
 
 	supervisor_kill_all(s->app.supervisor);
-}
-
-static void on_swept(void *arg)
-{
-	struct serve *s = arg;
-
-	loop_stop(s->app.loop);
 }
 
 static mono_t on_signalled(void *arg)
@@ -101,11 +88,50 @@ static mono_t in_time(const struct serve *s, msec_t most_ms)
 	return mono_add(now, half_ms < most_ms ? half_ms : most_ms);
 }
 
-static void on_exit_now(void *arg)
+/* Whoever is left of the servers' families goes before the fronts do: nothing comes after those. */
+static void on_swept(void *arg)
 {
 	struct serve *s = arg;
 
-	supervisor_sweep(s->app.supervisor, in_time(s, SWEEP_MS), on_swept, s);
+	s->swept = true;
+	s->then(s);
+}
+
+static void sweep_then(struct serve *s, void (*then)(struct serve *s))
+{
+	bool begun = s->then != NULL;
+
+	s->then = then;
+	if (s->swept)
+		then(s);
+	else if (!begun)
+		supervisor_sweep(s->app.supervisor, in_time(s, SWEEP_MS), on_swept, s);
+}
+
+static void close_fronts(struct serve *s)
+{
+	s->fronts_open = s->stdio != NULL ? 2 : 1;
+	if (s->stdio != NULL)
+		stdio_front_close(s->stdio, s->fronts_deadline, on_front_closed, s);
+	http_front_close(s->http, s->fronts_deadline, on_front_closed, s);
+}
+
+static void on_close_fronts(void *arg, mono_t deadline)
+{
+	struct serve *s = arg;
+
+	s->fronts_deadline = deadline;
+	sweep_then(s, close_fronts);
+}
+
+static void end_loop(struct serve *s)
+{
+	loop_stop(s->app.loop);
+}
+
+static void on_exit_now(void *arg)
+{
+	sweep_then(arg, end_loop);
 }
 
 static const struct lifecycle_ops lifecycle_ops = {
@@ -121,8 +147,10 @@ static const struct lifecycle_ops lifecycle_ops = {
 /* The last line is about the stop, not about the idle servers and failed starts of the weeks before it. */
 static void stop(struct serve *s, enum stop_signal what)
 {
-	if (!s->stopping)
+	if (!s->stopping) {
 		supervisor_stats(s->app.supervisor, &s->at_stop);
+		s->late_at_stop = http_front_late_connections(s->http);
+	}
 	s->stopping = true;
 	lifecycle_stop(s->lifecycle, what);
 }
@@ -193,15 +221,26 @@ static bool open_stdio(struct serve *s, struct err *e)
 	return s->stdio != NULL;
 }
 
+/* Lame-duck is for those who must hear that they have to go elsewhere: the one client of a stdio front has nowhere to
+ * go, and kills us two seconds after its SIGTERM (interface.md, section 5). */
+static struct lifecycle_conf lifecycle_conf(const struct serve *s)
+{
+	struct lifecycle_conf conf = s->app.config->lifecycle;
+
+	if (s->options->http == NULL)
+		conf.lame_duck_min_ms = conf.lame_duck_quiet_ms = conf.lame_duck_max_ms = 0;
+	return conf;
+}
+
 static void make_lifecycle(struct serve *s)
 {
-	const struct config *c = s->app.config;
+	struct lifecycle_conf conf = lifecycle_conf(s);
 	struct logger lg = app_logger(&s->app, "lifecycle");
 	msec_t eof_ms, term_ms;
 
-	config_longest_stop(c, &eof_ms, &term_ms);
-	s->lifecycle = lifecycle_new(
-	        &c->lifecycle, eof_ms, term_ms, s->app.gateway, loop_sched(s->app.loop), &lifecycle_ops, s, &lg);
+	config_longest_stop(s->app.config, &eof_ms, &term_ms);
+	s->lifecycle =
+	        lifecycle_new(&conf, eof_ms, term_ms, s->app.gateway, loop_sched(s->app.loop), &lifecycle_ops, s, &lg);
 }
 
 static bool start_backstop(struct serve *s, struct err *e)
@@ -262,7 +301,10 @@ static int say_last_words(const struct serve *s)
 	struct lifecycle_summary sum;
 	struct supervisor_stats stats;
 
+	uint64_t undelivered = http_front_undelivered(s->http);
 	lifecycle_summary(s->lifecycle, &sum);
+	sum.completed -= undelivered < sum.completed ? undelivered : sum.completed;
+	sum.aborted += undelivered;
 	supervisor_stats(s->app.supervisor, &stats);
 	stats.stopped -= s->at_stop.stopped;
 	stats.killed -= s->at_stop.killed;
@@ -273,7 +315,7 @@ static int say_last_words(const struct serve *s)
 		.completed = sum.completed,
 		.aborted = sum.aborted,
 		.refused = sum.refused,
-		.late_connections = http_front_late_connections(s->http),
+		.late_connections = http_front_late_connections(s->http) - s->late_at_stop,
 		.backends_stopped = stats.stopped,
 		.backends_killed = stats.killed,
 		.orphans_reaped = stats.orphans_reaped,
@@ -341,5 +383,8 @@ int cli_serve(const struct cli *c)
 		return CLI_USAGE;
 	}
 	int code = serve(&s, &sources);
-	app_exit(&s.app, code, in_time(&s, FLUSH_MS));
+	app_flush(&s.app, in_time(&s, FLUSH_MS));
+	if (s.http != NULL)
+		http_front_leave(s.http);
+	process_leave(code);
 }

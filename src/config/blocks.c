@@ -86,26 +86,26 @@ static const char *const log_formats[] = { [LOG_TEXT] = "text", [LOG_JSON] = "js
 
 /* clang-format off */
 static const struct key lame_duck_keys[] = {
-	{ KEY("min",   key_duration, AT(lifecycle.lame_duck_min_ms)),   DEFAULT("5s"),  RANGE(0, HOUR) },
-	{ KEY("quiet", key_duration, AT(lifecycle.lame_duck_quiet_ms)), DEFAULT("2s"),  RANGE(0, HOUR) },
-	{ KEY("max",   key_duration, AT(lifecycle.lame_duck_max_ms)),   DEFAULT("10s"), RANGE(0, HOUR) },
+	{ KEY("min",   key_duration, AT(lifecycle.lame_duck_min_ms)),   DEFAULT("5s"),  RANGE(0, HOUR), LIVE },
+	{ KEY("quiet", key_duration, AT(lifecycle.lame_duck_quiet_ms)), DEFAULT("2s"),  RANGE(0, HOUR), LIVE },
+	{ KEY("max",   key_duration, AT(lifecycle.lame_duck_max_ms)),   DEFAULT("10s"), RANGE(0, HOUR), LIVE },
 	{ 0 },
 };
 
 static const struct key readiness_keys[] = {
-	{ KEY("onRequiredLoss", key_either, AT(lifecycle.fail_on_required_loss)), DEFAULT("stay"), WORDS(on_loss) },
+	{ KEY("onRequiredLoss", key_either, AT(lifecycle.fail_on_required_loss)), DEFAULT("stay"), WORDS(on_loss), LIVE },
 	{ 0 },
 };
 
 static const struct key lifecycle_keys[] = {
-	{ KEY("gracePeriod",        key_duration, AT(lifecycle.grace_ms)),             DEFAULT("30s"), RANGE(0, DAY) },
-	{ KEY("preStop",            key_duration, AT(lifecycle.pre_stop_ms)),          DEFAULT("0s"),  RANGE(0, DAY) },
+	{ KEY("gracePeriod",        key_duration, AT(lifecycle.grace_ms)),             DEFAULT("30s"), RANGE(0, DAY), LIVE },
+	{ KEY("preStop",            key_duration, AT(lifecycle.pre_stop_ms)),          DEFAULT("0s"),  RANGE(0, DAY), LIVE },
 	{ KEY("lameDuck",           key_block,    0),                                  BLOCK(lame_duck_keys) },
-	{ KEY("readyWhileDraining", key_flag,     AT(lifecycle.ready_while_draining)), DEFAULT("false") },
+	{ KEY("readyWhileDraining", key_flag,     AT(lifecycle.ready_while_draining)), DEFAULT("false"), LIVE },
 	{ KEY("readiness",          key_block,    0),                                  BLOCK(readiness_keys) },
-	{ KEY("margin",             key_duration, AT(lifecycle.margin_ms)),            DEFAULT("2s"),  RANGE(0, HOUR) },
+	{ KEY("margin",             key_duration, AT(lifecycle.margin_ms)),            DEFAULT("2s"),  RANGE(0, HOUR), LIVE },
 	{ KEY("startDeadline",      key_duration, AT(lifecycle.start_deadline_ms)),    RANGE(10, DAY) },
-	{ KEY("strictExit",         key_flag,     AT(lifecycle.strict_exit)),          DEFAULT("false") },
+	{ KEY("strictExit",         key_flag,     AT(lifecycle.strict_exit)),          DEFAULT("false"), LIVE },
 	{ KEY("terminationLog",     key_text,     AT(lifecycle.termination_log)) },
 	{ 0 },
 };
@@ -128,7 +128,7 @@ static const struct key http_keys[] = {
 };
 
 static const struct key session_keys[] = {
-	{ KEY("keys",        read_session_keys, 0) },
+	{ KEY("keys",        read_session_keys, 0),                           LIVE },
 	{ KEY("idleTimeout", key_duration, AT(session.conf.idle_timeout_ms)), DEFAULT("1h"),     RANGE(10, 7 * DAY) },
 	{ KEY("max",         key_size,     AT(session.conf.max)),             DEFAULT("10000"),  RANGE(1, 10000000) },
 	{ KEY("required",    key_flag,     AT(session.conf.required)),        DEFAULT("true") },
@@ -151,14 +151,14 @@ static const struct key limits_keys[] = {
 
 static const struct key log_keys[] = {
 	{ KEY("level",  key_text,   AT(log_level)),  DEFAULT("info"),
-		CHECK(config_log_levels_are_valid, "must be error, warn, info, debug or trace, or a list such as \"warn,backend=debug\"") },
+		CHECK(config_log_levels_are_valid, "must be error, warn, info, debug or trace, or a list such as \"warn,backend=debug\""), LIVE },
 	{ KEY("format", key_choice, AT(log_format)), DEFAULT("text"), WORDS(log_formats) },
 	{ 0 },
 };
 
 const struct key config_keys[] = {
-	{ KEY("mcpServers", server_read_all, 0),                   BLOCK(server_keys) },
-	{ KEY("servers",    server_read_all, 0),                   BLOCK(server_keys) },
+	{ KEY("mcpServers", server_read_all, 0),                   BLOCK(server_keys), LIVE },
+	{ KEY("servers",    server_read_all, 0),                   BLOCK(server_keys), LIVE },
 	{ KEY("namespace",  key_either,      AT(namespace_never)), DEFAULT("always"), WORDS(namespaces) },
 	{ KEY("lifecycle",  key_block,       0),                   BLOCK(lifecycle_keys) },
 	{ KEY("http",       key_block,       0),                   BLOCK(http_keys) },

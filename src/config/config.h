@@ -1,7 +1,7 @@
 /*
  * The configuration: found, read, checked, and turned into the structs that the modules declare. It is a snapshot that
- * never changes; a reload makes a new one. What every key means stands in docs/configuration.md; the tables of keys are
- * in blocks.c and server.c.
+ * never changes; a reload makes a new one, and diff.h says what is new in it. What every key means stands in
+ * docs/configuration.md; the tables of keys are in blocks.c and server.c.
  *
  * All faults of a file are collected, not only the first. A configuration with errors does not exist: config_load
  * returns NULL then, and the messages say why. The strings in it live as long as it does.
@@ -12,6 +12,7 @@
 #include "backend/backend.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "config/files.h"
 #include "crypto/seal.h"
 #include "gateway/budget.h"
 #include "gateway/session.h"
@@ -79,8 +80,12 @@ struct config_messages {
 	size_t count[CONFIG_KIND_COUNT]; /* of all, also of those beyond the bound */
 };
 
-/* NULL if there is an error among the messages. */
-struct config *config_load(const struct config_sources *from, struct config_messages *messages);
+/*
+ * NULL if there is an error among the messages. `files`, unless NULL, is told of what is read, also then. It may be
+ * called in another thread: it knows nothing but what it is given.
+ */
+struct config *config_load(
+        const struct config_sources *from, struct config_messages *messages, struct config_files *files);
 void config_free(struct config **c);
 
 /* The stop times of the server whose sum is the longest, for budget_at; 0 and 0 without servers. */

@@ -1,12 +1,15 @@
 #include "config/keys.h"
 
 #include <assert.h>
+#include <stdio.h>
 
+#include "base/cstr.h"
 #include "base/duration.h"
 #include "config/environment.h"
 #include "config/substitute.h"
 #include "config/suggest.h"
 
+#define PATH_TEXT_MAX 128
 #define ARENA_MAX_BYTES ((size_t)64 << 20) /* placeholders may blow a small file up */
 
 static void *member(const struct key *key, void *into)
@@ -45,7 +48,7 @@ bool reading_text(struct reading *r, const struct json_node *value, struct span 
 		reading_fault(r, value, "the configuration is too large with its placeholders filled in");
 		return false;
 	}
-	if (!substitute(r->arena, value->text, r->environment, out, &e)) {
+	if (!substitute(r->arena, value->text, r->environment, r->files, out, &e)) {
 		reading_fault(r, value, "%s", e.text);
 		return false;
 	}
@@ -268,6 +271,50 @@ void keys_read(struct reading *r, const struct key *keys, const struct json_node
 		else if (value->type != JSON_NULL) /* as if it was not there */
 			key->read(r, key, value, into);
 	}
+}
+
+static bool same_value(const struct key *key, const void *a, const void *b)
+{
+	if (key->read == key_flag || key->read == key_either)
+		return *(const bool *)a == *(const bool *)b;
+	if (key->read == key_size)
+		return *(const size_t *)a == *(const size_t *)b;
+	if (key->read == key_unsigned || key->read == key_choice)
+		return *(const unsigned *)a == *(const unsigned *)b;
+	if (key->read == key_duration)
+		return *(const msec_t *)a == *(const msec_t *)b;
+	if (key->read == key_text)
+		return cstr_eq(*(const char *const *)a, *(const char *const *)b);
+	if (key->read == key_texts)
+		return cstrs_eq(*(const char *const *const *)a, *(const char *const *const *)b);
+	return true;
+}
+
+struct comparison {
+	void (*differs)(void *arg, const struct key *key, const char *path);
+	void *arg;
+};
+
+static void compare(
+        const struct comparison *c, const char *prefix, const struct key *keys, const void *a, const void *b)
+{
+	char path[PATH_TEXT_MAX];
+
+	for (const struct key *key = keys; key->name != NULL; key++) {
+		const void *in_a = (const char *)a + key->at, *in_b = (const char *)b + key->at;
+		int n = snprintf(path, sizeof(path), "%s%s%s", prefix, key->name, key->read == key_block ? "." : "");
+		assert(n > 0 && (size_t)n < sizeof(path));
+		if (key->read == key_block)
+			compare(c, path, key->block, in_a, in_b);
+		else if (!same_value(key, in_a, in_b))
+			c->differs(c->arg, key, path);
+	}
+}
+
+void keys_compare(const struct key *keys, const void *a, const void *b,
+        void (*differs)(void *arg, const struct key *key, const char *path), void *arg)
+{
+	compare(&(struct comparison){ differs, arg }, "", keys, a, b);
 }
 
 static enum json_type type_of_text(struct span text)

@@ -24,7 +24,8 @@ struct reading {
 	const char *const *environment;
 	struct buf foreign; /* names of other clients' keys that were met, for one message */
 	struct config *config;
-	struct map names; /* of the servers read so far */
+	struct config_files *files; /* that are read; may be NULL */
+	struct map names;           /* of the servers read so far */
 	struct backend_conf server_preset;
 };
 
@@ -41,6 +42,7 @@ struct key {
 	const struct key *block;            /* of an inner block, whose offsets count from `at` */
 	bool (*is_right)(struct span text); /* of a string, or of each in an array */
 	const char *note; /* what a message says: when that is not right, or of a key that is not used */
+	bool live;        /* a reload applies it; the others wait for a restart */
 };
 
 #define MINUTE ((msec_t)60000)
@@ -54,6 +56,7 @@ struct key {
 #define WORDS(list) .words = (list)
 #define BLOCK(keys) .block = (keys)
 #define CHECK(what, sentence) .is_right = (what), .note = (sentence)
+#define LIVE .live = true
 #define LATER(key, what) .name = (key), .read = key_later, .note = (what)
 #define FOREIGN(key) .name = (key), .read = key_foreign
 #define UNUSED(key, advice) .name = (key), .read = key_unused, .note = (advice)
@@ -91,6 +94,13 @@ void key_unused(struct reading *r, const struct key *key, const struct json_node
 void keys_preset(struct reading *r, const struct key *keys, void *into);
 void keys_read(struct reading *r, const struct key *keys, const struct json_node *object, void *into);
 
+/*
+ * Tells each key that differs between two structs that were filled by this table, by its path: "http.idleTimeout". Keys
+ * whose readers are none of those above are for others to compare.
+ */
+void keys_compare(const struct key *keys, const void *a, const void *b,
+        void (*differs)(void *arg, const struct key *key, const char *path), void *arg);
+
 /* The value of one key that comes from elsewhere, as text; `origin` is what messages call it. */
 void keys_read_text(
         struct reading *r, const struct key *keys, const char *name, const char *text, const char *origin, void *into);
@@ -123,6 +133,9 @@ extern const struct key config_keys[]; /* of the whole file; it fills a struct c
  * starts as `server_preset`. */
 void server_read_all(struct reading *r, const struct key *key, const struct json_node *value, void *into);
 void server_preset(struct reading *r);
+
+/* Puts what concerns the servers and is written in `limits` into them. */
+void config_hand_out(const struct config_limits *limits, struct config *c);
 
 /* Environment and flags, which win over the file. */
 void blocks_override(struct reading *r, const struct config_sources *from);

@@ -26,7 +26,7 @@ static struct json_node *read_document(struct reading *r, const struct config_so
 	struct config_text text;
 	struct err e;
 
-	if (source_read(from, r->arena, &text, &e)) {
+	if (source_read(from, r->arena, r->files, &text, &e)) {
 		r->source = r->config->source = text.source;
 		struct span json = without_mark((struct span){ text.text, text.n });
 		root = json_parse(&r->scratch, json, JSON_COMMENTS, MAX_DEPTH, &e);
@@ -58,14 +58,19 @@ static void read_root(struct reading *r, const struct config_sources *from, cons
 	blocks_override(r, from);
 }
 
+void config_hand_out(const struct config_limits *limits, struct config *c)
+{
+	for (size_t i = 0; i < c->server_count; i++) {
+		c->servers[i].max_in_flight = limits->max_in_flight_per_server;
+		c->servers[i].max_message_bytes = limits->max_message_bytes;
+		c->servers[i].max_depth = limits->max_depth;
+	}
+}
+
 /* What concerns a part and is written in another block. */
 static void hand_out_limits(struct config *c)
 {
-	for (size_t i = 0; i < c->server_count; i++) {
-		c->servers[i].max_in_flight = c->limits.max_in_flight_per_server;
-		c->servers[i].max_message_bytes = c->limits.max_message_bytes;
-		c->servers[i].max_depth = c->limits.max_depth;
-	}
+	config_hand_out(&c->limits, c);
 	c->http.server.max_connections = c->limits.max_connections;
 	c->http.server.max_buffered_bytes = c->limits.max_buffered_bytes;
 }
@@ -80,10 +85,17 @@ static void tell_the_rest(struct reading *r)
 		                &r->scratch, "ignored, as other clients' keys: %.*s", SPAN_ARG(buf_span(&r->foreign))));
 }
 
-struct config *config_load(const struct config_sources *from, struct config_messages *messages)
+struct config *config_load(
+        const struct config_sources *from, struct config_messages *messages, struct config_files *files)
 {
 	struct config *c = NEW(struct config);
-	struct reading r = { .arena = &c->arena, .messages = messages, .environment = from->environment, .config = c };
+	struct reading r = {
+		.arena = &c->arena,
+		.messages = messages,
+		.files = files,
+		.environment = from->environment,
+		.config = c,
+	};
 	const struct json_node *root = read_document(&r, from);
 
 	if (root != NULL) {

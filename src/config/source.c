@@ -23,16 +23,19 @@ static bool read_inline(const char *json, struct config_text *out, struct err *e
 }
 
 /* `named_by` says who wanted this file. */
-static bool read_named(const char *path, const char *named_by, struct config_text *out, struct err *e)
+static bool read_named(
+        const char *path, const char *named_by, struct config_files *files, struct config_text *out, struct err *e)
 {
 	out->source = path;
+	config_files_add(files, path);
 	if (!fd_read_file(path, CONFIG_MAX_BYTES, &out->text, &out->n, e))
 		return err_wrap(e, "the configuration named by %s cannot be read", named_by);
 	return true;
 }
 
 /* Nothing names a file: the one in the home directory, if it is there. */
-static bool read_usual(const char *home, struct arena *a, struct config_text *out, struct err *e)
+static bool read_usual(
+        const char *home, struct arena *a, struct config_files *files, struct config_text *out, struct err *e)
 {
 	struct err why = { .text = "HOME is not set" };
 	const char *path = "~/.config/mcp/" FILE_NAME;
@@ -40,6 +43,7 @@ static bool read_usual(const char *home, struct arena *a, struct config_text *ou
 	if (home != NULL) {
 		path = arena_printf(a, "%s/.config/mcp/" FILE_NAME, home);
 		out->source = path;
+		config_files_add(files, path);
 		if (fd_read_file(path, CONFIG_MAX_BYTES, &out->text, &out->n, &why))
 			return true;
 	}
@@ -50,7 +54,8 @@ static bool read_usual(const char *home, struct arena *a, struct config_text *ou
 	        why.sys != 0 ? "" : path, why.sys != 0 ? "" : " (", why.text, why.sys != 0 ? "" : ")");
 }
 
-bool source_read(const struct config_sources *from, struct arena *a, struct config_text *out, struct err *e)
+bool source_read(const struct config_sources *from, struct arena *a, struct config_files *files,
+        struct config_text *out, struct err *e)
 {
 	const char *inline_json = variable(from, "MCP_SERVERS_CONFIG");
 	const char *path = variable(from, "MCP_CONFIG_PATH");
@@ -58,12 +63,12 @@ bool source_read(const struct config_sources *from, struct arena *a, struct conf
 
 	*out = (struct config_text){ 0 };
 	if (from->file != NULL)
-		return read_named(from->file, "--config", out, e);
+		return read_named(from->file, "--config", files, out, e);
 	if (inline_json != NULL)
 		return read_inline(inline_json, out, e);
 	if (path != NULL)
-		return read_named(path, "MCP_CONFIG_PATH", out, e);
+		return read_named(path, "MCP_CONFIG_PATH", files, out, e);
 	if (folder != NULL)
-		return read_named(arena_printf(a, "%s/" FILE_NAME, folder), "MCP_CONFIG_DIR", out, e);
-	return read_usual(variable(from, "HOME"), a, out, e);
+		return read_named(arena_printf(a, "%s/" FILE_NAME, folder), "MCP_CONFIG_DIR", files, out, e);
+	return read_usual(variable(from, "HOME"), a, files, out, e);
 }

@@ -13,7 +13,11 @@ struct config_text {
 	size_t n;
 };
 
-/* The first place that is named is the one: a file that was named and cannot be read is an error. */
-bool source_read(const struct config_sources *from, struct arena *a, struct config_text *out, struct err *e);
+/*
+ * The first place that is named is the one: a file that was named and cannot be read is an error. `files`, unless NULL,
+ * is told of it.
+ */
+bool source_read(const struct config_sources *from, struct arena *a, struct config_files *files,
+        struct config_text *out, struct err *e);
 
 #endif

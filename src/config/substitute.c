@@ -7,14 +7,21 @@
 #include "base/fd.h"
 #include "config/environment.h"
 
+struct filling {
+	const char *const *environment;
+	struct config_files *files;
+};
+
 /* Only regular files: a pipe or a device would keep us waiting. */
-static bool put_file(struct span path, struct buf *out, struct err *e)
+static bool put_file(struct span path, struct config_files *files, struct buf *out, struct err *e)
 {
 	char *name = span_dup(path), *text = NULL;
 	struct stat st;
 	size_t n = 0;
 	bool ok;
 
+	if (name[0] == '/')
+		config_files_add(files, name);
 	if (name[0] != '/')
 		ok = err_set(e, "${file:...} wants a path that starts with a slash");
 	else if (stat(name, &st) != 0)
@@ -66,7 +73,7 @@ static bool put_variable(struct span inner, const char *const *environment, stru
 }
 
 /* One placeholder, at the start of *rest, which moves behind it. */
-static bool put_placeholder(struct span *rest, const char *const *environment, struct buf *out, struct err *e)
+static bool put_placeholder(struct span *rest, const struct filling *with, struct buf *out, struct err *e)
 {
 	size_t brace = span_find(*rest, '}');
 
@@ -75,18 +82,18 @@ static bool put_placeholder(struct span *rest, const char *const *environment, s
 	struct span inner = span_skip(span_cut(*rest, brace), 2);
 	*rest = span_skip(*rest, brace + 1);
 	if (span_starts(inner, SPAN("file:")))
-		return put_file(span_skip(inner, 5), out, e);
-	return put_variable(inner, environment, out, e);
+		return put_file(span_skip(inner, 5), with->files, out, e);
+	return put_variable(inner, with->environment, out, e);
 }
 
-static bool put_all(struct span rest, const char *const *environment, struct buf *out, struct err *e)
+static bool put_all(struct span rest, const struct filling *with, struct buf *out, struct err *e)
 {
 	while (rest.n > 0) {
 		if (span_starts(rest, SPAN("$${"))) {
 			buf_add(out, SPAN("${"));
 			rest = span_skip(rest, 3);
 		} else if (span_starts(rest, SPAN("${"))) {
-			if (!put_placeholder(&rest, environment, out, e))
+			if (!put_placeholder(&rest, with, out, e))
 				return false;
 		} else {
 			size_t plain = 1 + span_find(span_skip(rest, 1), '$');
@@ -99,10 +106,11 @@ static bool put_all(struct span rest, const char *const *environment, struct buf
 	return true;
 }
 
-bool substitute(struct arena *a, struct span text, const char *const *environment, struct span *out, struct err *e)
+bool substitute(struct arena *a, struct span text, const char *const *environment, struct config_files *files,
+        struct span *out, struct err *e)
 {
 	struct buf all = { 0 };
-	bool ok = put_all(text, environment, &all, e);
+	bool ok = put_all(text, &(struct filling){ environment, files }, &all, e);
 
 	if (ok && span_find(buf_span(&all), '\0') < buf_size(&all))
 		ok = err_set(e, "holds a NUL");

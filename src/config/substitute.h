@@ -13,10 +13,15 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "config/files.h"
 
 #define SUBSTITUTE_MAX_BYTES ((size_t)1 << 20) /* of one value: a Kubernetes Secret is not larger */
 
-/* *out is NUL-terminated, in the arena, and free of NULs. `e` never quotes the value. */
-bool substitute(struct arena *a, struct span text, const char *const *environment, struct span *out, struct err *e);
+/*
+ * *out is NUL-terminated, in the arena, and free of NULs. `e` never quotes the value. `files`, unless NULL, is told of
+ * the files that it names.
+ */
+bool substitute(struct arena *a, struct span text, const char *const *environment, struct config_files *files,
+        struct span *out, struct err *e);
 
 #endif

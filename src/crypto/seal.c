@@ -24,7 +24,7 @@ struct ring_key {
 struct key_ring {
 	EVP_CIPHER *cipher; /* NULL until the first token */
 	EVP_CIPHER_CTX *ctx;
-	unsigned n;
+	unsigned n, generation;
 	struct ring_key keys[SEAL_KEYS_MAX];
 };
 
@@ -71,15 +71,13 @@ static bool ids_differ(const struct seal_key *keys, unsigned n, struct err *e)
 	return true;
 }
 
-struct key_ring *key_ring_new(const struct seal_key *keys, unsigned n, struct err *e)
+static bool put_keys(struct key_ring *r, const struct seal_key *keys, unsigned n, struct err *e)
 {
-	if (n > SEAL_KEYS_MAX) {
-		err_set(e, "%u keys are more than %d", n, SEAL_KEYS_MAX);
-		return NULL;
-	}
+	if (n > SEAL_KEYS_MAX)
+		return err_set(e, "%u keys are more than %d", n, SEAL_KEYS_MAX);
 	if (!ids_differ(keys, n, e))
-		return NULL;
-	struct key_ring *r = NEW(struct key_ring);
+		return false;
+	OPENSSL_cleanse(r->keys, sizeof(r->keys));
 	for (unsigned i = 0; i < n; i++) {
 		unsigned char hash[32];
 		digest(keys[i].id, hash);
@@ -89,7 +87,29 @@ struct key_ring *key_ring_new(const struct seal_key *keys, unsigned n, struct er
 	if (n == 0)
 		random_bytes(&r->keys[0], sizeof(r->keys[0]));
 	r->n = n > 0 ? n : 1;
+	return true;
+}
+
+struct key_ring *key_ring_new(const struct seal_key *keys, unsigned n, struct err *e)
+{
+	struct key_ring *r = NEW(struct key_ring);
+
+	if (!put_keys(r, keys, n, e))
+		key_ring_free(&r);
 	return r;
+}
+
+bool key_ring_set(struct key_ring *r, const struct seal_key *keys, unsigned n, struct err *e)
+{
+	if (!put_keys(r, keys, n, e))
+		return false;
+	r->generation++;
+	return true;
+}
+
+unsigned key_ring_generation(const struct key_ring *r)
+{
+	return r->generation;
 }
 
 void key_ring_free(struct key_ring **r)

@@ -31,6 +31,12 @@ struct key_ring;
 struct key_ring *key_ring_new(const struct seal_key *keys, unsigned n, struct err *e);
 void key_ring_free(struct key_ring **r); /* wipes the secrets */
 
+/* Other keys in the same ring, by the same rules; false and a sentence: it is as it was. */
+bool key_ring_set(struct key_ring *r, const struct seal_key *keys, unsigned n, struct err *e);
+
+/* How often that was done: what has opened before may not open now. */
+unsigned key_ring_generation(const struct key_ring *r);
+
 /* Appends the token's text. `purpose` is bound to it: a token for one purpose does not open for another. */
 bool seal(struct key_ring *r, struct span purpose, struct span plain, struct buf *token);
 

@@ -82,7 +82,7 @@ static void put_phases(struct buf *out, enum phase now)
 		        span_eq(span_of(names[i]), span_of(phase_name(now))));
 }
 
-static void put_gauges(struct buf *out, const struct gateway_state *s)
+static void put_gauges(struct buf *out, const struct gateway *gw, const struct gateway_state *s)
 {
 	put_metric(out, "calls_in_flight", "gauge", "Calls accepted and not ended.");
 	buf_printf(out, "sluice_calls_in_flight %u\n", s->in_flight);
@@ -90,14 +90,24 @@ static void put_gauges(struct buf *out, const struct gateway_state *s)
 	buf_printf(out, "sluice_sessions %u\n", s->sessions);
 	put_metric(out, "backends_connected", "gauge", "Servers that are up.");
 	buf_printf(out, "sluice_backends_connected %u\n", s->connected);
+	put_metric(out, "degraded", "gauge", "1 while a server that is not lazy was tried and is not up.");
+	buf_printf(out, "sluice_degraded %d\n", s->lost_required || gateway_is_degraded(gw));
 }
 
 static void put_call_counts(struct buf *out, const struct ledger_counts *c)
 {
+	put_metric(out, "calls_accepted_total", "counter", "Calls that were accepted; each ends once.");
+	buf_printf(out, "sluice_calls_accepted_total %llu\n", (unsigned long long)c->accepted);
 	put_metric(out, "calls_total", "counter", "Calls that ended, by how.");
 	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
 		buf_printf(out, "sluice_calls_total{end=\"%s\"} %llu\n", end_reason_name(why),
 		        (unsigned long long)c->ended[why]);
+	put_metric(
+	        out, "calls_cut_total", "counter", "Calls that ended without an answer of their server, by outcome.");
+	buf_printf(out, "sluice_calls_cut_total{outcome=\"%s\"} %llu\n", outcome_name(OUTCOME_NOT_SENT),
+	        (unsigned long long)c->not_sent);
+	buf_printf(out, "sluice_calls_cut_total{outcome=\"%s\"} %llu\n", outcome_name(OUTCOME_UNKNOWN),
+	        (unsigned long long)c->unknown);
 	put_metric(out, "calls_refused_total", "counter", "Requests that were not accepted.");
 	buf_printf(out, "sluice_calls_refused_total %llu\n", (unsigned long long)c->refused);
 }
@@ -124,15 +134,18 @@ static void put_process(struct buf *out, const struct probes *p)
 	        p->log != NULL ? (unsigned long long)log_dropped(p->log) : 0);
 }
 
-static void answer_metrics(const struct probes *p, struct http_exchange *ex, const struct http_request *req)
+static void answer_metrics(
+        const struct probes *p, uint64_t late_connections, struct http_exchange *ex, const struct http_request *req)
 {
 	struct gateway_state state;
 	struct buf body = { 0 };
 
 	gateway_state(p->gw, &state);
 	put_phases(&body, lifecycle_phase(p->lifecycle));
-	put_gauges(&body, &state);
+	put_gauges(&body, p->gw, &state);
 	put_call_counts(&body, gateway_counts(p->gw));
+	put_metric(&body, "late_connections_total", "counter", "Connections accepted in lame-duck and after it.");
+	buf_printf(&body, "sluice_late_connections_total %llu\n", (unsigned long long)late_connections);
 	put_backends(&body, p->gw, state.configured);
 	put_process(&body, p);
 	put_metric(&body, "build_info", "gauge", "The version, as a label.");
@@ -146,12 +159,13 @@ bool admin_is_path(struct span path)
 	return span_eq(path, SPAN("/status")) || span_eq(path, SPAN("/metrics"));
 }
 
-void admin_request(const struct probes *p, struct http_exchange *ex, const struct http_request *req)
+void admin_request(
+        const struct probes *p, uint64_t late_connections, struct http_exchange *ex, const struct http_request *req)
 {
 	if (!span_eq(req->head->method, SPAN("GET")))
 		respond_not_allowed(ex, req, ALLOW);
 	else if (span_eq(req->head->path, SPAN("/status")))
 		answer_status(p, ex, req);
 	else
-		answer_metrics(p, ex, req);
+		answer_metrics(p, late_connections, ex, req);
 }

@@ -7,6 +7,9 @@
 #include "front/probes.h"
 
 bool admin_is_path(struct span path);
-void admin_request(const struct probes *p, struct http_exchange *ex, const struct http_request *req);
+
+/* `late_connections`: of the main port, for the metrics. */
+void admin_request(
+        const struct probes *p, uint64_t late_connections, struct http_exchange *ex, const struct http_request *req);
 
 #endif

@@ -19,32 +19,35 @@ struct asked {
 struct waiter {
 	struct drain_wait wait;
 	struct lifecycle *lifecycle;
-	struct gateway *gw;
 	struct http_exchange *ex;
 };
 
 /* ---- the answer ---- */
 
-static void put_answer(struct buf *out, const struct lifecycle *l, const struct gateway *gw)
+static void put_answer(struct buf *out, const struct lifecycle *l)
 {
 	struct json_writer w = json_writer(out);
-	struct gateway_state state;
+	struct drain_state state;
 
-	gateway_state(gw, &state);
+	lifecycle_drain_state(l, &state);
 	json_open(&w, '{');
 	json_member_text(&w, "phase", span_of(phase_name(lifecycle_phase(l))));
-	json_member_bool(&w, "drained", lifecycle_is_drained(l));
+	json_member_bool(&w, "drained", state.drained);
 	json_member_int(&w, "in_flight", state.in_flight);
+	if (state.since_ms >= 0)
+		json_member_int(&w, "since_ms", state.since_ms);
+	if (state.left_ms >= 0)
+		json_member_int(&w, "budget_left_ms", state.left_ms);
 	json_close(&w, '}');
 	buf_add_char(out, '\n');
 }
 
-static void answer(struct http_exchange *ex, int status, const struct lifecycle *l, const struct gateway *gw)
+static void answer(struct http_exchange *ex, int status, const struct lifecycle *l)
 {
 	const struct http_header type = { "Content-Type", SPAN(TYPE_JSON) };
 	struct buf body = { 0 };
 
-	put_answer(&body, l, gw);
+	put_answer(&body, l);
 	exchange_reply(ex, status, &type, 1, buf_span(&body));
 	buf_free(&body);
 }
@@ -58,7 +61,7 @@ static void on_done(void *arg)
 {
 	struct waiter *w = arg;
 
-	answer(w->ex, 200, w->lifecycle, w->gw);
+	answer(w->ex, 200, w->lifecycle);
 	free(w);
 }
 
@@ -75,13 +78,13 @@ static void wait_for_end(
 {
 	struct waiter *w = NEW(struct waiter);
 
-	*w = (struct waiter){ .lifecycle = p->lifecycle, .gw = p->gw, .ex = ex };
+	*w = (struct waiter){ .lifecycle = p->lifecycle, .ex = ex };
 	if (lifecycle_wait(p->lifecycle, &w->wait, timeout_ms, on_done, w)) {
 		exchange_on_gone(ex, on_client_gone, w);
 		return;
 	}
 	free(w);
-	refuse(ex, req, 503, "too many wait for the end of the drain already\n");
+	refuse(ex, req, 503, "draining, but too many wait for its end already\n");
 }
 
 /* ---- the question ---- */
@@ -103,7 +106,7 @@ static bool read_parameter(struct asked *a, struct span name, struct span value)
 	return span_eq(name, SPAN("timeout")) && duration_parse(value, &a->timeout_ms);
 }
 
-/* False: *fault is the parameter that is not understood. */
+/* False: *fault is the parameter that is not understood. Of one that is given twice the last counts. */
 static bool read_query(struct span query, struct asked *a, struct span *fault)
 {
 	*a = (struct asked){ .timeout_ms = -1 };
@@ -112,27 +115,23 @@ static bool read_query(struct span query, struct asked *a, struct span *fault)
 		if (fault->n > 0 && !read_parameter(a, span_cut(*fault, equals), span_skip(*fault, equals + 1)))
 			return false;
 	}
-	*fault = SPAN("cancel"); /* it is the opposite of all the others */
-	return !a->cancel || !(a->hook || a->wait);
+	*fault = a->cancel ? SPAN("cancel") : SPAN("timeout"); /* the opposite of all others; of waiting only */
+	return a->cancel ? !a->hook && !a->wait && a->timeout_ms < 0 : a->wait || a->timeout_ms < 0;
 }
 
 static void refuse_query(struct http_exchange *ex, const struct http_request *req, struct span fault)
 {
 	struct buf body = { 0 };
 
-	buf_printf(&body, "not understood: %.*s; there are hook=1, wait=1, timeout=DURATION, or cancel=1 alone\n",
+	buf_printf(&body, "not understood: %.*s; there are hook=1, wait=1 (with timeout=DURATION), or cancel=1 alone\n",
 	        SPAN_ARG(fault));
 	respond(ex, req, 400, "text/plain; charset=utf-8", buf_span(&body));
 	buf_free(&body);
 }
 
-/* Answered when it is so: readiness is looked at anew. */
-static void cancel(const struct probes *p, struct http_exchange *ex, const struct http_request *req)
+static void cancel(const struct probes *p, struct http_exchange *ex)
 {
-	if (lifecycle_drain_cancel(p->lifecycle))
-		wait_for_end(p, ex, req, 0);
-	else
-		answer(ex, 409, p->lifecycle, p->gw);
+	answer(ex, lifecycle_drain_cancel(p->lifecycle) ? 200 : 409, p->lifecycle);
 }
 
 static void begin(
@@ -142,7 +141,7 @@ static void begin(
 	if (a->wait)
 		wait_for_end(p, ex, req, a->timeout_ms);
 	else
-		answer(ex, 200, p->lifecycle, p->gw);
+		answer(ex, 200, p->lifecycle);
 }
 
 static void drain(const struct probes *p, struct http_exchange *ex, const struct http_request *req)
@@ -150,10 +149,12 @@ static void drain(const struct probes *p, struct http_exchange *ex, const struct
 	struct asked a;
 	struct span fault;
 
-	if (!read_query(req->head->query, &a, &fault))
+	if (req->body.n > 0)
+		refuse(ex, req, 400, "what is asked for goes into the query, not into a body\n");
+	else if (!read_query(req->head->query, &a, &fault))
 		refuse_query(ex, req, fault);
 	else if (a.cancel)
-		cancel(p, ex, req);
+		cancel(p, ex);
 	else
 		begin(p, ex, req, &a);
 }

@@ -93,7 +93,11 @@ static int on_head(void *arg, const struct request_head *head)
 
 	if (!probes_is_probe(head))
 		f->last_request = loop_now(f->loop);
-	return probes_is_path(head->path) ? 0 : guard_check(&f->guard, head);
+	if (probes_is_path(head->path))
+		return 0;
+	if (head->expects_continue && gateway_is_refusing(f->gw))
+		return 503; /* what it is about to send would be refused */
+	return guard_check(&f->guard, head);
 }
 
 static void on_admin_request(void *arg, struct http_exchange *ex, const struct http_request *req)
@@ -103,7 +107,7 @@ static void on_admin_request(void *arg, struct http_exchange *ex, const struct h
 	if (probes_is_path(req->head->path))
 		probes_request(&f->probes, ex, req);
 	else if (admin_is_path(req->head->path))
-		admin_request(&f->probes, ex, req);
+		admin_request(&f->probes, http_front_late_connections(f), ex, req);
 	else if (drain_is_path(req->head->path))
 		drain_request(&f->probes, ex, req);
 	else
@@ -182,11 +186,29 @@ void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *
 			http_server_close(servers[i], deadline, on_server_closed, f);
 }
 
-uint64_t http_front_late_connections(const struct http_front *f)
+void http_front_leave(struct http_front *f)
+{
+	if (f->admin != NULL)
+		http_server_leave(f->admin);
+	if (f->server != NULL)
+		http_server_leave(f->server);
+}
+
+static struct http_server_stats main_stats(const struct http_front *f)
 {
 	struct http_server_stats stats = { 0 };
 
 	if (f->server != NULL)
 		http_server_stats(f->server, &stats);
-	return stats.late_connections;
+	return stats;
+}
+
+uint64_t http_front_late_connections(const struct http_front *f)
+{
+	return main_stats(f).late_connections;
+}
+
+uint64_t http_front_undelivered(const struct http_front *f)
+{
+	return main_stats(f).undelivered;
 }

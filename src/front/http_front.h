@@ -30,9 +30,13 @@ bool http_front_listen_admin(struct http_front *f, struct span address, struct e
 void http_front_announce(struct http_front *f, bool on);
 mono_t http_front_last_request(const struct http_front *f); /* but for probes */
 
-/* Closes all in good order, then calls `done` once. */
+/* Ends all connections in good order, then calls `done` once. Both ports listen on: the last thing that the process
+ * does is http_front_leave. */
 void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *arg), void *arg);
+void http_front_leave(struct http_front *f);
 
+/* Of the main port, for the last line: see http_server_stats. */
 uint64_t http_front_late_connections(const struct http_front *f);
+uint64_t http_front_undelivered(const struct http_front *f);
 
 #endif

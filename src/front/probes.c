@@ -29,12 +29,20 @@ static void answer_started(const struct probes *p, struct http_exchange *ex, con
 	buf_free(&body);
 }
 
+/* The first line of a /readyz that is not 200. */
+static struct span why_not_ready(const struct probes *p)
+{
+	enum phase phase = lifecycle_phase(p->lifecycle);
+
+	return phase == PHASE_READY ? SPAN("lost a required server") : span_of(phase_name(phase));
+}
+
 static void answer_ready(const struct probes *p, struct http_exchange *ex, const struct http_request *req)
 {
 	bool ready = lifecycle_is_ready(p->lifecycle);
 	struct buf body = { 0 };
 
-	buf_add(&body, ready ? SPAN("ok") : span_of(phase_name(lifecycle_phase(p->lifecycle))));
+	buf_add(&body, ready ? SPAN("ok") : why_not_ready(p));
 	buf_add_char(&body, '\n');
 	if (!ready)
 		gateway_missing(p->gw, &body);

@@ -50,8 +50,18 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	return c;
 }
 
+static void set_slot(struct call *c, struct slot *slot)
+{
+	if (c->slot != NULL && --c->slot->users == 0)
+		slot_leave_soon(c->slot);
+	c->slot = slot;
+	if (slot != NULL)
+		slot->users++;
+}
+
 static void call_free(struct call *c)
 {
+	set_slot(c, NULL);
 	timer_stop(c->gw->sched, &c->timeout);
 	post_cancel(&c->post);
 	list_unlink(&c->in_gateway);
@@ -195,7 +205,7 @@ void call_send(struct call *c, struct slot *slot, const struct message *m, struc
 
 	if (c->slot == NULL)
 		c->deadline = mono_add(gw->sched->now, slot->conf->max_request_timeout_ms);
-	c->slot = slot;
+	set_slot(c, slot);
 	list_append(&slot->calls, &c->in_slot);
 	call_step(c, CALL_EV_SEND);
 	arm_timeout(c);
@@ -242,7 +252,7 @@ void gateway_client_gone(struct call *c)
 	bool runs_on = c->state == CALL_AT_BACKEND;
 	bool draining = c->gw->refusing;
 
-	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_KNOWN);
+	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_NOT_SENT); /* one at a backend gets its outcome there */
 	if (runs_on && draining)
 		call_end_with(c, CALL_EV_CUT, END_CLIENT_GONE, OUTCOME_NOT_SENT);
 }

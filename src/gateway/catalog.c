@@ -174,6 +174,33 @@ bool catalog_set(struct catalog *c, size_t server, enum list_kind kind, struct i
 	return changed;
 }
 
+static void move_lists(struct catalog *from, struct catalog *to, struct server *s, bool changed[LIST_KINDS])
+{
+	struct server *old = map_get(&from->by_name, s->name);
+
+	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++) {
+		changed[kind] = false;
+		if (old == NULL || !old->parts[kind].known)
+			continue;
+		struct part *p = &old->parts[kind];
+		catalog_set(to, s->index, kind, &p->list, &(bool){ false });
+		changed[kind] = parts_differ(p, &s->parts[kind]);
+	}
+}
+
+/* The entries of the old catalog stay readable until it is freed: the text of the lists is the new one's then. */
+void catalog_renew(struct catalog **c, const struct catalog_server *servers, size_t n, struct catalog_changes *changes)
+{
+	struct catalog *old = *c, *renewed = catalog_new(servers, n, old->prefixed, old->page_items);
+
+	for (size_t i = 0; i < n; i++)
+		move_lists(old, renewed, &renewed->servers[i], changes->own[i]);
+	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
+		changes->merged[kind] = merged_differ(&old->merged[kind], &renewed->merged[kind]);
+	catalog_free(&old);
+	*c = renewed;
+}
+
 size_t catalog_count(const struct catalog *c, int scope, enum list_kind kind)
 {
 	return scope == SCOPE_ALL ? c->merged[kind].count : catalog_part(c, scope, kind)->count;

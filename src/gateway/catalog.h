@@ -26,6 +26,18 @@ struct catalog_server {
 struct catalog *catalog_new(const struct catalog_server *servers, size_t n, bool prefixed, size_t page_items);
 void catalog_free(struct catalog **c);
 
+/* What a catalog shows otherwise than the one before. */
+struct catalog_changes {
+	bool merged[LIST_KINDS];
+	bool (*own)[LIST_KINDS]; /* of each server that was there before; the caller's room for `n` of them */
+};
+
+/*
+ * The catalog of other servers in its place: the lists of those that it knew, by their names, are moved over and read
+ * anew, for what is included may differ. Cursors are good on only if the names and their order are the same.
+ */
+void catalog_renew(struct catalog **c, const struct catalog_server *servers, size_t n, struct catalog_changes *changes);
+
 /*
  * Takes the new list of a server over (moved out of *list). True if the merged list's bytes differ from before;
  * *own_changed tells the same of the server's own list, as its single scope shows it.

@@ -8,11 +8,21 @@
 
 #define REQUIRED_LOSS_MS 30000
 
+struct catalog_server *catalog_servers(const struct gateway *gw)
+{
+	struct catalog_server *servers = mem_zalloc(gw->slot_count * sizeof(*servers));
+
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct backend_conf *conf = gw->slots[i]->conf;
+		servers[i] = (struct catalog_server){ conf->name, conf->include, conf->exclude };
+	}
+	return servers;
+}
+
 struct gateway *gateway_new(
         const struct gateway_conf *conf, struct sched *sched, struct sessions *sessions, const struct logger *lg)
 {
 	struct gateway *gw = NEW(struct gateway);
-	struct catalog_server *servers = mem_zalloc(conf->server_count * sizeof(*servers));
 
 	gw->conf = *conf;
 	gw->sched = sched;
@@ -21,17 +31,14 @@ struct gateway *gateway_new(
 	gw->level = LEVEL_COUNT;
 	list_init(&gw->calls);
 	list_init(&gw->held);
-	gw->slots = mem_zalloc(conf->server_count * sizeof(*gw->slots));
-	for (size_t i = 0; i < conf->server_count; i++) {
-		const struct backend_conf *b = &conf->servers[i];
-		struct slot *slot = &gw->slots[i];
-		*slot = (struct slot){ .gw = gw, .index = i, .conf = b, .wait_until = MONO_NEVER };
-		list_init(&slot->calls);
-		servers[i] = (struct catalog_server){ b->name, b->include, b->exclude };
-	}
-	gw->catalog = catalog_new(servers, conf->server_count, conf->prefixed, conf->page_items);
-	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
-		gw->changed[kind].servers = mem_zalloc(conf->server_count);
+	list_init(&gw->leaving);
+	gw->slot_count = conf->server_count;
+	gw->slots = mem_zalloc(gw->slot_count * sizeof(*gw->slots));
+	for (size_t i = 0; i < gw->slot_count; i++)
+		gw->slots[i] = slot_new(gw, i, &conf->servers[i]);
+	gw->conf.servers = NULL; /* the caller's, and every slot has its own */
+	struct catalog_server *servers = catalog_servers(gw);
+	gw->catalog = catalog_new(servers, gw->slot_count, conf->prefixed, conf->page_items);
 	free(servers);
 	return gw;
 }
@@ -48,12 +55,12 @@ void gateway_free(struct gateway **gwp)
 	timer_stop(gw->sched, &gw->changed_timer);
 	timer_stop(gw->sched, &gw->settled_timer);
 	timer_stop(gw->sched, &gw->loss_timer);
+	timer_stop(gw->sched, &gw->first_try_timer);
 	post_cancel(&gw->watch_post);
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		if (gw->slots[i].backend != NULL)
-			gw->slots[i].backend->ops->free(gw->slots[i].backend);
-	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
-		free(gw->changed[kind].servers);
+	list_each (node, &gw->leaving)
+		slot_free(list_entry(node, struct slot, in_leaving));
+	for (size_t i = 0; i < gw->slot_count; i++)
+		slot_free(gw->slots[i]);
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
@@ -62,32 +69,38 @@ void gateway_free(struct gateway **gwp)
 	free(gw);
 }
 
+const struct backend_conf *gateway_backend_conf(const struct gateway *gw, size_t i)
+{
+	return gw->slots[i]->conf;
+}
+
 void *gateway_backend_arg(struct gateway *gw, size_t i)
 {
-	return &gw->slots[i];
+	return gw->slots[i];
 }
 
 void gateway_attach(struct gateway *gw, size_t i, struct backend *b)
 {
-	gw->slots[i].backend = b;
+	gw->slots[i]->backend = b;
 }
 
 void gateway_start(struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		struct slot *slot = &gw->slots[i];
-		if (slot->conf->startup == STARTUP_LAZY)
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		struct slot *slot = gw->slots[i];
+		if (slot->conf->startup == STARTUP_LAZY || slot->wait_until.ms != MONO_NEVER.ms)
 			continue;
 		slot->wait_until = mono_add(gw->sched->now, FIRST_TRY_WAIT_MS);
 		slot->backend->ops->start(slot->backend);
 	}
+	lists_recheck(gw);
 	gateway_changed(gw);
 }
 
 bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		if (!span_eq(server, span_of(gw->conf.servers[i].name)))
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		if (!span_eq(server, span_of(gw->slots[i]->conf->name)))
 			continue;
 		*scope = (int)i;
 		return true;
@@ -146,14 +159,9 @@ void gateway_notify(struct gateway *gw, struct session *session, const struct me
 		cancel_by_id(session, m->request_id);
 }
 
-static bool is_up(const struct slot *slot)
-{
-	return slot->state == BACKEND_READY || slot->state == BACKEND_IDLE;
-}
-
 static bool is_lost(const struct gateway *gw, const struct slot *slot)
 {
-	return slot->conf->startup == STARTUP_REQUIRED && slot->was_up && !is_up(slot) &&
+	return slot->conf->startup == STARTUP_REQUIRED && slot->was_up && !slot_is_up(slot) &&
 	       mono_diff(gw->sched->now, slot->down_since) >= REQUIRED_LOSS_MS;
 }
 
@@ -165,25 +173,26 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.backends_stopped = true,
 		.in_flight = gw->in_flight,
 		.sessions = (unsigned)sessions_count(gw->sessions),
-		.configured = (unsigned)gw->conf.server_count,
+		.configured = (unsigned)gw->slot_count,
 	};
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		const struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct slot *slot = gw->slots[i];
 		bool waits = slot->conf->startup != STARTUP_LAZY && !slot->tried &&
 		             !mono_past(slot->wait_until, gw->sched->now);
-		state->required_up &= slot->conf->startup != STARTUP_REQUIRED || is_up(slot);
+		state->required_up &= slot->conf->startup != STARTUP_REQUIRED || slot_is_up(slot);
 		state->tried &= !waits;
 		state->lost_required |= gw->conf.fail_on_required_loss && is_lost(gw, slot);
-		state->backends_stopped &= slot->state == BACKEND_STOPPED;
-		state->connected += is_up(slot);
+		state->connected += slot_is_up(slot);
 	}
+	slots_each (slot, gw)
+		state->backends_stopped &= slot->state == BACKEND_STOPPED;
 }
 
 bool gateway_is_degraded(const struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		const struct slot *slot = &gw->slots[i];
-		if (slot->tried && !is_up(slot) && slot->conf->startup != STARTUP_LAZY)
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct slot *slot = gw->slots[i];
+		if (slot->tried && !slot_is_up(slot) && slot->conf->startup != STARTUP_LAZY)
 			return true;
 	}
 	return false;
@@ -191,11 +200,11 @@ bool gateway_is_degraded(const struct gateway *gw)
 
 void gateway_missing(const struct gateway *gw, struct buf *out)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		const struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		const struct slot *slot = gw->slots[i];
 		bool awaited = slot->conf->startup == STARTUP_REQUIRED ||
 		               (slot->conf->startup == STARTUP_EAGER && !slot->tried);
-		if (is_up(slot) || !awaited)
+		if (slot_is_up(slot) || !awaited)
 			continue;
 		buf_printf(out, "%s: %s%s%s\n", slot->conf->name, backend_state_name(slot->state),
 		        slot->why[0] != '\0' ? ": " : "", slot->why);
@@ -225,8 +234,13 @@ void gateway_changed(struct gateway *gw)
 void gateway_refuse_new(struct gateway *gw)
 {
 	gw->refusing = true;
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		gw->slots[i].backend->ops->no_more(gw->slots[i].backend);
+	slots_each (slot, gw)
+		slot->backend->ops->no_more(slot->backend);
+}
+
+bool gateway_is_refusing(const struct gateway *gw)
+{
+	return gw->refusing;
 }
 
 void gateway_cut_calls(struct gateway *gw)
@@ -246,22 +260,24 @@ void gateway_cut_orphans(struct gateway *gw)
 
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		gw->slots[i].backend->ops->limit_stop(gw->slots[i].backend, eof_ms, term_ms);
+	slots_each (slot, gw)
+		slot->backend->ops->limit_stop(slot->backend, eof_ms, term_ms);
 }
 
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		gw->slots[i].backend->ops->stop(gw->slots[i].backend, how);
+	slots_each (slot, gw)
+		slot->backend->ops->stop(slot->backend, how);
 	gateway_changed(gw);
 }
 
 void gateway_stop_unready(struct gateway *gw)
 {
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		if (gw->slots[i].state != BACKEND_READY)
-			gw->slots[i].backend->ops->stop(gw->slots[i].backend, BACKEND_STOP_FAST);
+	list_each (node, &gw->held)
+		call_end_with(list_entry(node, struct call, in_held), CALL_EV_CUT, END_DRAINING, OUTCOME_NOT_SENT);
+	slots_each (slot, gw)
+		if (slot->state != BACKEND_READY)
+			slot->backend->ops->stop(slot->backend, BACKEND_STOP_FAST);
 }
 
 const struct ledger_counts *gateway_counts(const struct gateway *gw)
@@ -274,6 +290,23 @@ void gateway_count_dropped(struct gateway *gw)
 	gw->counts.dropped_messages++;
 }
 
+void gateway_count_reload(struct gateway *gw, enum reload_result result)
+{
+	gw->counts.reloads[result]++;
+}
+
+const char *reload_result_name(enum reload_result result)
+{
+	static const char *const names[RELOAD_RESULT_COUNT] = {
+		[RELOAD_APPLIED] = "applied",
+		[RELOAD_REFUSED] = "refused",
+		[RELOAD_UNCHANGED] = "unchanged",
+	};
+
+	assert(result < RELOAD_RESULT_COUNT);
+	return names[result];
+}
+
 struct catalog *gateway_catalog(struct gateway *gw)
 {
 	return gw->catalog;
@@ -281,5 +314,5 @@ struct catalog *gateway_catalog(struct gateway *gw)
 
 struct backend *gateway_backend(const struct gateway *gw, size_t i)
 {
-	return gw->slots[i].backend;
+	return gw->slots[i]->backend;
 }

@@ -26,7 +26,7 @@ struct call;
 #define FIRST_TRY_WAIT_MS 5000
 
 struct gateway_conf {
-	const struct backend_conf *servers; /* in config order; outlives the gateway */
+	const struct backend_conf *servers; /* in config order; copied */
 	size_t server_count;
 	bool prefixed; /* names as server__name */
 	size_t page_items;
@@ -42,11 +42,28 @@ void gateway_free(struct gateway **gw); /* after all backends are STOPPED and no
 
 /* What backend `i` is to be made with, and then the backend itself, which is taken over. */
 extern const struct backend_events gateway_backend_events;
+const struct backend_conf *gateway_backend_conf(const struct gateway *gw, size_t i);
 void *gateway_backend_arg(struct gateway *gw, size_t i);
 void gateway_attach(struct gateway *gw, size_t i, struct backend *b);
 
-/* Starts what is not lazy. */
+/* Starts what is not lazy and was not started yet. */
 void gateway_start(struct gateway *gw);
+
+/*
+ * Other servers, by name: those that are in `conf` as before are left alone, with their calls; of those that only have
+ * other times the backend is told. A server that is not there any more is not shown from now on, finishes its calls and
+ * is stopped; one that needs another process does so beside the new one, whose place in the lists it keeps until that
+ * one has given its own. Open streams of a scope that is gone end. Of `conf` only the servers and fail_on_required_loss
+ * matter.
+ *
+ * What is new has no backend after it: gateway_attach gives it one at once, and gateway_start starts it. Not to be
+ * called when the gateway has begun to stop.
+ */
+struct reload_counts {
+	unsigned added, removed, changed, unchanged;
+	unsigned replaced; /* of those that changed: by another process */
+};
+void gateway_reload(struct gateway *gw, const struct gateway_conf *conf, struct reload_counts *counts);
 
 /*
  * Where the answer of one call goes. JSON is valid during the upcall only. `message`: a notification that belongs to
@@ -67,6 +84,8 @@ struct push_port {
 
 struct push {
 	struct list node; /* in the session */
+	struct gateway *gw;
+	struct timer goodbye;
 	int scope;
 	const struct push_port *port;
 	void *arg;
@@ -105,6 +124,9 @@ void gateway_notify(struct gateway *gw, struct session *session, const struct me
 /* The client of this call is gone: `ended` will not be called. Legacy revisions: the backend finishes its work. */
 void gateway_client_gone(struct call *call);
 
+/* The ring has other keys: streams of sessions whose token does not open any more end. */
+void gateway_keys_changed(struct gateway *gw);
+
 void gateway_push_open(struct gateway *gw, struct session *session, struct push *push);
 void gateway_push_close(struct push *push); /* the front's own doing: `end` is not called */
 
@@ -127,16 +149,24 @@ bool gateway_is_degraded(const struct gateway *gw);
 void gateway_watch(struct gateway *gw, void (*changed)(void *arg), void *arg);
 void gateway_changed(struct gateway *gw); /* posts it */
 
-void gateway_refuse_new(struct gateway *gw);  /* requests and processes: those that are there go on */
+void gateway_refuse_new(struct gateway *gw); /* requests and processes: those that are there go on */
+bool gateway_is_refusing(const struct gateway *gw);
 void gateway_cut_calls(struct gateway *gw);   /* calls in flight end with END_DRAINING, now */
 void gateway_cut_orphans(struct gateway *gw); /* calls that no client waits for are cancelled */
-void gateway_end_pushes(struct gateway *gw);
+/* Each at a moment of its own within `over_ms`, so that clients do not come back as a herd; 0: now. What is opened
+ * later stays open. */
+void gateway_end_pushes(struct gateway *gw, msec_t over_ms);
+void gateway_keep_pushes(struct gateway *gw);                               /* those that were to end stay */
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms); /* of every server, by the budget */
-void gateway_stop_unready(struct gateway *gw);                              /* fast, those that are not READY */
+void gateway_stop_unready(struct gateway *gw); /* fast, those not READY, and lists that wait for them */
 void gateway_stop_backends(struct gateway *gw, enum backend_stop how);
 
 /* Who is missing for readiness, and why: appends lines "github: starting: ..." */
 void gateway_missing(const struct gateway *gw, struct buf *out);
+
+/* How the readings of the configuration after the first one ended. */
+enum reload_result { RELOAD_APPLIED, RELOAD_REFUSED, RELOAD_UNCHANGED, RELOAD_RESULT_COUNT };
+const char *reload_result_name(enum reload_result result);
 
 /* What happened since the start. */
 struct ledger_counts {
@@ -145,9 +175,11 @@ struct ledger_counts {
 	uint64_t not_sent, unknown; /* by outcome */
 	uint64_t refused;           /* not accepted: draining, overloaded */
 	uint64_t dropped_messages;  /* log and progress messages that nobody could be given */
+	uint64_t reloads[RELOAD_RESULT_COUNT];
 };
 const struct ledger_counts *gateway_counts(const struct gateway *gw);
 void gateway_count_dropped(struct gateway *gw); /* a front dropped a message for a slow reader */
+void gateway_count_reload(struct gateway *gw, enum reload_result result);
 
 struct catalog *gateway_catalog(struct gateway *gw);
 struct backend *gateway_backend(const struct gateway *gw, size_t i);

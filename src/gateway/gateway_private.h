@@ -1,6 +1,7 @@
 /*
- * What the sources of the gateway share: gateway.c (construction, the entrance), initialize.c, call.c (the ledger),
- * routing.c (which server serves a request), lists.c, and news.c (what comes up from the servers).
+ * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
+ * reload.c (other servers), initialize.c, call.c (the ledger), routing.c (which server serves a request), lists.c, and
+ * news.c (what comes up from the servers).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -11,8 +12,8 @@
 /* A configured server and what we know of it. */
 struct slot {
 	struct gateway *gw;
-	size_t index;
-	const struct backend_conf *conf;
+	size_t index;              /* in the order of the configuration */
+	struct backend_conf *conf; /* its own copy */
 	struct backend *backend;
 	enum backend_state state;
 	struct backend_hello hello;
@@ -22,15 +23,23 @@ struct slot {
 	unsigned failures; /* starts that failed in a row */
 	mono_t wait_until; /* lists wait for its first try until then; MONO_NEVER: not wanted yet */
 	mono_t down_since;
-	char why[160];     /* it is not up */
-	struct list calls; /* at this backend, oldest first */
+	char why[160];            /* it is not up */
+	struct list calls;        /* at this backend, oldest first */
+	unsigned users;           /* calls whose slot this is, also those that only wait for their end */
+	bool changed[LIST_KINDS]; /* news of its own lists that wait for the debounce */
+	bool ended;               /* it has stopped for good, which one that was never started tells too */
+	bool leaving;             /* it is not in the configuration any more */
+	struct list in_leaving;
+	struct post leave_post;
 };
 
 struct gateway {
 	struct gateway_conf conf;
 	struct sched *sched;
 	struct logger log;
-	struct slot *slots;
+	struct slot **slots; /* in the order of the configuration */
+	size_t slot_count;
+	struct list leaving; /* slots that are gone from the configuration, until they have stopped */
 	struct sessions *sessions;
 	struct catalog *catalog;
 	struct list calls;  /* all that have not ended */
@@ -38,15 +47,13 @@ struct gateway {
 	struct list held;   /* those in state HELD */
 	struct timer held_timer;
 	struct ledger_counts counts;
-	struct {
-		bool merged;     /* the list of all servers */
-		bool *servers;   /* the list of each one */
-	} changed[LIST_KINDS];   /* news that wait for the debounce */
-	bool listed[LIST_KINDS]; /* somebody has been given such a list */
+	bool changed[LIST_KINDS]; /* news of the lists of all servers that wait for the debounce */
+	bool listed[LIST_KINDS];  /* somebody has been given such a list */
 	struct timer changed_timer;
 	struct timer settled_timer;
 	struct buf warnings; /* about the catalog, as last logged */
 	struct timer loss_timer;
+	struct timer first_try_timer; /* after a reload */
 	bool refusing;
 	enum message_level level; /* the most verbose that any session wants; LEVEL_COUNT: nobody asked */
 	struct buf scratch;       /* for answers that live as long as an upcall */
@@ -76,7 +83,7 @@ struct call {
 	/* a resource that several servers may have: the text, and those not asked yet */
 	char *kept_text;
 	size_t kept_size;
-	size_t *candidates;
+	struct slot **candidates;
 	size_t candidate_count, candidate_next;
 	struct span id, token, cursor; /* the client's, raw JSON, in `bytes` */
 	char bytes[];
@@ -85,6 +92,20 @@ struct call {
 /* gateway.c */
 void gateway_refuse(
         struct gateway *gw, struct span id, enum end_reason why, struct buf *out); /* nothing was begun for it */
+
+/* slot.c */
+struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf);
+void slot_free(struct slot *slot);
+void slot_leave(struct slot *slot);      /* it is in no list of servers any more: stopped and freed when that can be */
+void slot_leave_soon(struct slot *slot); /* a step of that may be due, if it is leaving */
+bool slot_is_up(const struct slot *slot);
+
+/* Every server that may have a process: those that are configured, and then those that leave. `next` is NULL first. */
+struct slot *slot_next(const struct gateway *gw, struct slot *last);
+#define slots_each(slot, gw) for (struct slot *slot = NULL; (slot = slot_next((gw), slot)) != NULL;)
+
+/* gateway.c */
+struct catalog_server *catalog_servers(const struct gateway *gw); /* as the catalog wants them; the caller's to free */
 
 /* call.c */
 struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
@@ -101,9 +122,13 @@ bool route_next_candidate(struct call *c); /* hands a resources/read to the next
 
 /* lists.c */
 void serve_list(struct call *c, const struct message *m);
-void lists_recheck(struct gateway *gw); /* a server was tried: answer those held for it */
+void lists_recheck(struct gateway *gw); /* a server was tried, or is gone: answer those held for it */
 
 /* news.c */
-void news_level(struct gateway *gw); /* tells the servers the level that the sessions want */
+void news_level(struct gateway *gw);      /* tells the servers the level that the sessions want */
+void news_soon(struct gateway *gw);       /* what is marked as changed is told after the debounce */
+void news_settle(struct gateway *gw);     /* what is odd about the lists is told when no more have come for a while */
+void news_watch_loss(struct gateway *gw); /* in a while a server that is down now is lost */
+void news_end_push(struct push *push);
 
 #endif

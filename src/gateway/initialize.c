@@ -32,9 +32,9 @@ static void put_capabilities(struct gateway *gw, int scope, struct json_writer *
 {
 	struct backend_hello all = { 0 };
 
-	for (size_t i = 0; i < gw->conf.server_count; i++)
+	for (size_t i = 0; i < gw->slot_count; i++)
 		if (scope == SCOPE_ALL || (size_t)scope == i)
-			merge_hello(&all, &gw->slots[i]);
+			merge_hello(&all, gw->slots[i]);
 	json_key(w, "capabilities");
 	json_open(w, '{');
 	put_capability(w, "tools", all.tools, true);
@@ -50,8 +50,8 @@ static void put_instructions(struct gateway *gw, int scope, struct json_writer *
 {
 	struct buf text = { 0 };
 
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		struct slot *slot = gw->slots[i];
 		bool shown = scope == SCOPE_ALL || (size_t)scope == i;
 		if (!shown || !slot->greeted || json_type_of(slot->hello.instructions) != JSON_STRING)
 			continue;

@@ -71,6 +71,19 @@ void lifecycle_free(struct lifecycle **lp)
 
 /* ---- lame-duck, and who waits for its end ---- */
 
+/* The budget of a stop at `signal`, with what has gone before it. */
+static struct budget budget_of_stop(const struct lifecycle *l, mono_t signal)
+{
+	const struct budget_start start = {
+		.t0 = mono_min(l->hook, signal),
+		.signal = signal,
+		.lame_duck = mono_min(l->lame_duck_since, signal),
+		.hook = mono_past(l->hook, signal),
+	};
+
+	return budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start);
+}
+
 static bool is_lame_duck(const struct lifecycle *l)
 {
 	return l->phase == PHASE_LAME_DUCK || l->phase == PHASE_LAME_DUCK_HELD;
@@ -91,7 +104,7 @@ bool lifecycle_is_drained(const struct lifecycle *l)
 {
 	struct gateway_state state;
 
-	if (l->phase < PHASE_LAME_DUCK_HELD || (is_lame_duck(l) && !mono_past(lame_duck_over(l), l->sched->now)))
+	if (l->phase < PHASE_STARTING_HELD || (is_lame_duck(l) && !mono_past(lame_duck_over(l), l->sched->now)))
 		return false;
 	gateway_state(l->gw, &state);
 	return state.in_flight == 0;
@@ -105,14 +118,15 @@ static void wait_over(struct drain_wait *w)
 
 static void on_held(void *arg);
 
-/* Tells those who wait when there is something to tell, or sees to it that the question is asked again. */
+/* Tells those who wait when there is something to tell, or sees to it that the question is asked again. None keeps the
+ * process from leaving. */
 static void check_waits(struct lifecycle *l)
 {
-	bool back = l->phase < PHASE_LAME_DUCK_HELD;
+	bool over = l->phase < PHASE_STARTING_HELD || l->phase == PHASE_EXITING;
 
 	if (list_is_empty(&l->waits))
 		return;
-	if (back || lifecycle_is_drained(l))
+	if (over || lifecycle_is_drained(l))
 		list_each (node, &l->waits)
 			wait_over(list_entry(node, struct drain_wait, node));
 	else if (l->phase == PHASE_LAME_DUCK_HELD && !mono_past(lame_duck_over(l), l->sched->now))
@@ -139,6 +153,7 @@ static void check(void *arg)
 	gateway_state(l->gw, &state);
 	switch (l->phase) {
 	case PHASE_STARTING:
+	case PHASE_STARTING_HELD:
 		if (state.required_up && state.tried)
 			step(l, PHASE_EV_STARTED);
 		break;
@@ -191,15 +206,7 @@ static void on_lame_duck(void *arg)
 
 static void do_set_budget(struct lifecycle *l)
 {
-	mono_t signal = mono_min(l->sched->now, l->ops->signalled(l->arg));
-	const struct budget_start start = {
-		.t0 = mono_min(l->hook, signal),
-		.signal = signal,
-		.lame_duck = mono_min(l->lame_duck_since, signal),
-		.hook = l->hook.ms < signal.ms,
-	};
-
-	l->budget = budget_from(&l->conf, l->longest_eof_ms, l->longest_term_ms, &start);
+	l->budget = budget_of_stop(l, mono_min(l->sched->now, l->ops->signalled(l->arg)));
 	l->ops->arm_backstop(l->arg, l->budget.backstop);
 	l->at_signal = *gateway_counts(l->gw);
 	gateway_limit_stop(l->gw, l->budget.stop_eof_ms, l->budget.stop_term_ms);
@@ -215,7 +222,7 @@ static void do_announce(struct lifecycle *l)
 {
 	l->lame_duck_since = mono_min(l->lame_duck_since, l->sched->now);
 	l->ops->announce(l->arg, true);
-	gateway_end_pushes(l->gw);
+	gateway_end_pushes(l->gw, is_lame_duck(l) ? l->conf.lame_duck_min_ms / 2 : 0);
 }
 
 static void do_unannounce(struct lifecycle *l)
@@ -223,6 +230,7 @@ static void do_unannounce(struct lifecycle *l)
 	timer_stop(l->sched, &l->lame_duck);
 	l->lame_duck_since = l->hook = MONO_NEVER;
 	l->ops->announce(l->arg, false);
+	gateway_keep_pushes(l->gw);
 }
 
 static void do_refuse_new(struct lifecycle *l)
@@ -250,11 +258,6 @@ static void do_hurry_calls(struct lifecycle *l)
 	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
 }
 
-static void do_check_started(struct lifecycle *l)
-{
-	post_set(l->sched, &l->check_post, check, l);
-}
-
 static void do_cut_calls(struct lifecycle *l)
 {
 	struct gateway_state state;
@@ -280,8 +283,10 @@ static void do_kill_backends(struct lifecycle *l)
 	l->ops->kill_backends(l->arg);
 }
 
+/* Streams that were opened since the first ones ended were held until now. */
 static void do_close_fronts(struct lifecycle *l)
 {
+	gateway_end_pushes(l->gw, 0);
 	l->ops->close_fronts(l->arg, l->budget.end);
 }
 
@@ -308,7 +313,6 @@ static void perform(struct lifecycle *l, unsigned actions)
 		do_set_budget,
 		do_announce,
 		do_unannounce,
-		do_check_started,
 		do_arm_lame_duck,
 		do_refuse_new,
 		do_stop_unready,
@@ -336,7 +340,7 @@ static void step(struct lifecycle *l, enum phase_event event)
 		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
 		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));
 	l->phase = s.next;
-	l->started = l->started || s.next == PHASE_READY;
+	l->started = l->started || event == PHASE_EV_STARTED;
 	perform(l, s.actions);
 	gateway_changed(l->gw);
 }
@@ -366,6 +370,7 @@ void lifecycle_reconfigure(
 	l->longest_eof_ms = longest_eof_ms;
 	l->longest_term_ms = longest_term_ms;
 	log_plan(l);
+	gateway_changed(l->gw);
 }
 
 void lifecycle_start(struct lifecycle *l)
@@ -416,14 +421,41 @@ bool lifecycle_drain_cancel(struct lifecycle *l)
 	return true;
 }
 
+void lifecycle_drain_state(const struct lifecycle *l, struct drain_state *out)
+{
+	bool begun = l->reason != NULL || l->hook.ms != MONO_NEVER.ms;
+	mono_t now = l->sched->now;
+	mono_t end = l->reason != NULL ? l->budget.end : budget_of_stop(l, now).end;
+	struct gateway_state state;
+
+	gateway_state(l->gw, &state);
+	*out = (struct drain_state){
+		.drained = lifecycle_is_drained(l),
+		.in_flight = state.in_flight,
+		.since_ms = l->lame_duck_since.ms != MONO_NEVER.ms ? mono_diff(now, l->lame_duck_since) : -1,
+		.left_ms = begun ? mono_diff(end, now) : -1,
+	};
+}
+
+/* A hook is let go at the point STOP of a signal that had come with it: what it waits for is not to eat up what the
+ * signal behind it needs. */
+static mono_t hook_must_end(const struct lifecycle *l)
+{
+	bool waits_for_signal = l->reason == NULL && l->hook.ms != MONO_NEVER.ms;
+
+	return waits_for_signal ? budget_of_stop(l, l->hook).stop : MONO_NEVER;
+}
+
 bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*done)(void *arg), void *arg)
 {
+	mono_t until = mono_add(l->sched->now, timeout_ms < 0 ? l->conf.lame_duck_max_ms : timeout_ms);
+
 	if (l->wait_count == DRAIN_WAITS_MAX)
 		return false;
 	*w = (struct drain_wait){ .lifecycle = l, .done = done, .arg = arg };
 	list_append(&l->waits, &w->node);
 	l->wait_count++;
-	timer_set_in(l->sched, &w->timeout, timeout_ms < 0 ? l->conf.lame_duck_max_ms : timeout_ms, on_wait_timeout, w);
+	timer_set(l->sched, &w->timeout, mono_min(until, hook_must_end(l)), on_wait_timeout, w);
 	post_set(l->sched, &l->check_post, check, l);
 	return true;
 }
@@ -464,20 +496,27 @@ bool lifecycle_is_ready(const struct lifecycle *l)
 	return !state.lost_required;
 }
 
+/* Calls whose outcome is known: their server answered, or we did in its place. */
+static uint64_t completed(const struct ledger_counts *c)
+{
+	uint64_t ended = 0;
+
+	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
+		ended += c->ended[why];
+	return ended - c->not_sent - c->unknown;
+}
+
 void lifecycle_summary(const struct lifecycle *l, struct lifecycle_summary *out)
 {
-	const struct ledger_counts *now = gateway_counts(l->gw);
-	uint64_t ended = now->ended[END_RESULT] + now->ended[END_SERVER_ERROR] + now->ended[END_REFUSED];
-	uint64_t before =
-	        l->at_signal.ended[END_RESULT] + l->at_signal.ended[END_SERVER_ERROR] + l->at_signal.ended[END_REFUSED];
+	const struct ledger_counts *now = gateway_counts(l->gw), *then = &l->at_signal;
 
 	*out = (struct lifecycle_summary){
 		.reason = l->reason,
 		.elapsed_ms = mono_diff(l->sched->now, l->budget.t0),
 		.budget_ms = mono_diff(l->budget.end, l->budget.t0),
-		.completed = ended - before,
-		.aborted = now->unknown - l->at_signal.unknown,
-		.refused = now->refused - l->at_signal.refused + now->not_sent - l->at_signal.not_sent,
+		.completed = completed(now) - completed(then),
+		.aborted = now->unknown - then->unknown,
+		.refused = now->refused - then->refused + now->not_sent - then->not_sent,
 		.forced = l->forced,
 	};
 }

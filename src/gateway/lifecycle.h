@@ -61,18 +61,29 @@ bool lifecycle_drain_cancel(struct lifecycle *l);
 /* Lame-duck is over, or would be without a signal to wait for, and no call is in flight. */
 bool lifecycle_is_drained(const struct lifecycle *l);
 
+/* The same with what there is to say about it. */
+struct drain_state {
+	bool drained;
+	unsigned in_flight;
+	msec_t since_ms; /* so long ago lame-duck began; -1: it has not */
+	msec_t left_ms;  /* of the budget, until we are gone; -1: neither a signal nor a hook has begun it */
+};
+void lifecycle_drain_state(const struct lifecycle *l, struct drain_state *out);
+
 /* Somebody who waits for that; embedded in what is theirs. */
 struct drain_wait {
 	struct list node; /* in the lifecycle */
 	struct timer timeout;
 	struct lifecycle *lifecycle;
-	void (*done)(void *arg); /* drained, cancelled, or time is up: lifecycle_is_drained tells. Once; not at once */
+	void (*done)(
+	        void *arg); /* drained, cancelled, time is up, or we leave: lifecycle_is_drained tells. Once, later */
 	void *arg;
 };
 
 #define DRAIN_WAITS_MAX 64
 
-/* `timeout_ms` < 0: lameDuck.max. False: DRAIN_WAITS_MAX wait already, and `done` will not be called. */
+/* `timeout_ms` < 0: lameDuck.max. A hook waits at most until servers must be stopped. False: DRAIN_WAITS_MAX wait
+ * already, and `done` will not be called. */
 bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms, void (*done)(void *arg), void *arg);
 void lifecycle_wait_cancel(struct drain_wait *w); /* `done` will not be called */
 

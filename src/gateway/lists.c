@@ -30,8 +30,8 @@ static mono_t first_try(struct gateway *gw, int scope)
 {
 	mono_t until = gw->sched->now;
 
-	for (size_t i = 0; i < gw->conf.server_count; i++) {
-		struct slot *slot = &gw->slots[i];
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		struct slot *slot = gw->slots[i];
 		if (!in_scope(slot, scope) || slot->tried)
 			continue;
 		want(gw, slot);

@@ -41,6 +41,11 @@ static void on_settled(void *arg)
 		log_warnings(gw);
 }
 
+void news_settle(struct gateway *gw)
+{
+	timer_set_in(gw->sched, &gw->settled_timer, DEBOUNCE_MS, on_settled, gw);
+}
+
 static void on_list(void *arg, enum list_kind kind, struct item_list *list);
 static void on_notification(void *arg, const struct message *m);
 
@@ -51,14 +56,14 @@ const struct backend_events gateway_backend_events = {
 	.notification = on_notification,
 };
 
-static bool is_up(enum backend_state s)
-{
-	return s == BACKEND_READY || s == BACKEND_IDLE;
-}
-
 static void on_loss(void *arg)
 {
 	gateway_changed(arg);
+}
+
+void news_watch_loss(struct gateway *gw)
+{
+	timer_set_in(gw->sched, &gw->loss_timer, REQUIRED_LOSS_MS, on_loss, gw);
 }
 
 static void tell_level(struct slot *slot)
@@ -83,14 +88,16 @@ static void on_state(void *arg, enum backend_state now, const char *why, unsigne
 {
 	struct slot *slot = arg;
 	struct gateway *gw = slot->gw;
+	bool was_up = slot_is_up(slot);
 
-	if (is_up(slot->state) && !is_up(now)) {
-		slot->down_since = gw->sched->now;
-		timer_set_in(gw->sched, &gw->loss_timer, REQUIRED_LOSS_MS, on_loss, gw);
-	}
 	slot->state = now;
 	slot->failures = failures;
-	slot->was_up = slot->was_up || is_up(now);
+	slot->ended = now == BACKEND_STOPPED;
+	if (was_up && !slot_is_up(slot)) {
+		slot->down_since = gw->sched->now;
+		news_watch_loss(gw);
+	}
+	slot->was_up = slot->was_up || slot_is_up(slot);
 	snprintf(slot->why, sizeof(slot->why), "%s", why != NULL ? why : "");
 	if (now == BACKEND_READY)
 		tell_level(slot);
@@ -98,6 +105,7 @@ static void on_state(void *arg, enum backend_state now, const char *why, unsigne
 		slot->tried = true;
 		lists_recheck(gw);
 	}
+	slot_leave_soon(slot);
 	gateway_changed(gw);
 }
 
@@ -129,8 +137,8 @@ static void push_changed(struct push *p, enum list_kind kind)
 static bool concerns(const struct gateway *gw, const struct push *p, enum list_kind kind)
 {
 	if (p->scope == SCOPE_ALL)
-		return gw->changed[kind].merged;
-	return gw->changed[kind].servers != NULL && gw->changed[kind].servers[p->scope];
+		return gw->changed[kind];
+	return gw->slots[p->scope]->changed[kind];
 }
 
 /* Resources and templates share one notification. */
@@ -155,26 +163,37 @@ static void on_debounced(void *arg)
 
 	list_each (node, sessions_all(gw->sessions))
 		tell_changes(gw, list_entry(node, struct session, node));
-	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++) {
-		gw->changed[kind].merged = false;
-		memset(gw->changed[kind].servers, 0, gw->conf.server_count);
-	}
+	memset(gw->changed, 0, sizeof(gw->changed));
+	for (size_t i = 0; i < gw->slot_count; i++)
+		memset(gw->slots[i]->changed, 0, sizeof(gw->slots[i]->changed));
+}
+
+void news_soon(struct gateway *gw)
+{
+	if (!timer_is_set(&gw->changed_timer))
+		timer_set_in(gw->sched, &gw->changed_timer, DEBOUNCE_MS, on_debounced, gw);
 }
 
 static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 {
 	struct slot *slot = arg;
 	struct gateway *gw = slot->gw;
-	bool own_changed, merged_changed = catalog_set(gw->catalog, slot->index, kind, list, &own_changed);
+	bool own_changed, merged_changed;
+
+	if (slot->leaving) {
+		item_list_free(list);
+		return;
+	}
+	merged_changed = catalog_set(gw->catalog, slot->index, kind, list, &own_changed);
 
 	if (own_changed)
-		timer_set_in(gw->sched, &gw->settled_timer, DEBOUNCE_MS, on_settled, gw);
+		news_settle(gw);
 	if (!slot->was_up && !gw->listed[kind]) /* it comes up for the first time, and nobody has seen less */
 		return;
-	gw->changed[kind].merged |= merged_changed;
-	gw->changed[kind].servers[slot->index] |= own_changed;
-	if ((own_changed || merged_changed) && !timer_is_set(&gw->changed_timer))
-		timer_set_in(gw->sched, &gw->changed_timer, DEBOUNCE_MS, on_debounced, gw);
+	gw->changed[kind] |= merged_changed;
+	slot->changed[kind] |= own_changed;
+	if (own_changed || merged_changed)
+		news_soon(gw);
 }
 
 /* The one session that has calls at this server; NULL: none has, or more than one. *first is its oldest call. */
@@ -249,14 +268,14 @@ void news_level(struct gateway *gw)
 	if (level == gw->level)
 		return;
 	gw->level = level;
-	for (size_t i = 0; i < gw->conf.server_count; i++)
-		tell_level(&gw->slots[i]);
+	slots_each (slot, gw)
+		tell_level(slot);
 }
 
 /* A session that was rebuilt from its token may have missed changes while nobody knew it. */
 void gateway_push_open(struct gateway *gw, struct session *session, struct push *push)
 {
-	(void)gw;
+	push->gw = gw;
 	list_append(&session->pushes, &push->node);
 	if (!session->rebuilt)
 		return;
@@ -268,24 +287,70 @@ void gateway_push_open(struct gateway *gw, struct session *session, struct push 
 
 void gateway_push_close(struct push *push)
 {
+	if (!list_is_linked(&push->node))
+		return;
 	list_unlink(&push->node);
+	timer_stop(push->gw->sched, &push->goodbye);
+}
+
+void news_end_push(struct push *p)
+{
+	gateway_push_close(p);
+	p->port->end(p->arg);
+}
+
+static void on_goodbye(void *arg)
+{
+	news_end_push(arg);
 }
 
 static void end_pushes(struct session *s)
 {
-	struct list ending;
+	for (struct list *node; (node = list_first(&s->pushes)) != NULL;)
+		news_end_push(list_entry(node, struct push, node));
+}
 
-	list_move_all(&s->pushes, &ending);
-	for (struct list *node; (node = list_take_first(&ending)) != NULL;) {
+/* A session's nonce is a random number. */
+static void end_pushes_within(struct session *s, struct sched *sched, msec_t over_ms)
+{
+	msec_t wait_ms = (msec_t)(s->nonce % (uint64_t)over_ms);
+
+	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
-		p->port->end(p->arg);
+		timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
 	}
 }
 
-void gateway_end_pushes(struct gateway *gw)
+void gateway_end_pushes(struct gateway *gw, msec_t over_ms)
+{
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (over_ms > 0)
+			end_pushes_within(s, gw->sched, over_ms);
+		else
+			end_pushes(s);
+	}
+}
+
+static void keep_pushes(struct session *s, struct sched *sched)
+{
+	list_each (node, &s->pushes)
+		timer_stop(sched, &list_entry(node, struct push, node)->goodbye);
+}
+
+void gateway_keep_pushes(struct gateway *gw)
 {
 	list_each (node, sessions_all(gw->sessions))
-		end_pushes(list_entry(node, struct session, node));
+		keep_pushes(list_entry(node, struct session, node), gw->sched);
+}
+
+void gateway_keys_changed(struct gateway *gw)
+{
+	list_each (node, sessions_all(gw->sessions)) {
+		struct session *s = list_entry(node, struct session, node);
+		if (!list_is_empty(&s->pushes) && !session_is_sealed(gw->sessions, s))
+			end_pushes(s);
+	}
 }
 
 void gateway_session_end(struct gateway *gw, struct session **session)

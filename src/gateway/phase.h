@@ -2,11 +2,12 @@
  * The gateway's phases as a table: phase x event -> phase, actions. Pure; lifecycle.c steps it and does the actions,
  * and so does the simulator. Every cell is filled: "nothing" is written down, and what cannot happen is a "never".
  *
- * Two phases have a twin that looks the same from outside, because the way that leads on differs:
+ * Two phases have twins that look the same from outside, because the way that leads on differs:
  *
- *	STARTING -> READY -> LAME_DUCK -> DRAINING -> STOPPING_BACKENDS -> EXITING
- *	     \       /  \        /            |             /
- *	   LAME_DUCK_HELD (/drain)        HURRYING (second signal)
+ *	STARTING  ->  READY  ->  LAME_DUCK  ->  DRAINING -> STOPPING_BACKENDS -> EXITING
+ *	   |             |          /              |             /
+ *	STARTING_HELD -> LAME_DUCK_HELD        HURRYING (second signal)
+ *	        (/drain, and back)
  *
  * Who steps the table counts the requests to stop: the first is SIGTERM, SIGINT or STDIN_EOF; of the signals after it
  * one is AGAIN and the others are NOW; the end of stdin is STDIN_EOF at any time. An event that an action brings about
@@ -22,6 +23,7 @@
 #define PHASES(X) \
 	X(STARTING,          "starting")          /* serving, not ready yet */ \
 	X(READY,             "ready") \
+	X(STARTING_HELD,     "lame_duck")         /* told to drain by /drain before it was ready */ \
 	X(LAME_DUCK_HELD,    "lame_duck")         /* by /drain: without an end, and there is a way back */ \
 	X(LAME_DUCK,         "lame_duck")         /* serving everything, telling the world to go elsewhere */ \
 	X(DRAINING,          "draining")          /* new requests are refused; calls in flight go on */ \
@@ -49,17 +51,16 @@
 	X(SET_BUDGET,     1)  /* compute the deadlines, arm STOP, END and the backstop, log the plan */ \
 	X(ANNOUNCE,       2)  /* Connection: close; standalone GET streams end; unready */ \
 	X(UNANNOUNCE,     3)  /* back to normal */ \
-	X(CHECK_STARTED,  4)  /* post STARTED if what it says is so already */ \
-	X(ARM_LAME_DUCK,  5) \
-	X(REFUSE_NEW,     6)  /* new requests get 503 draining, no process is spawned; wait for the calls in flight */ \
-	X(STOP_UNREADY,   7)  /* STOP_FAST, but only backends that are not initialized yet */ \
-	X(HURRY_CALLS,    8)  /* STOP is in 1 s, if that is earlier; END and the backstop move with it */ \
-	X(CUT_CALLS,      9)  /* calls in flight end with `draining` now; FORCED if there was one */ \
-	X(STOP_BACKENDS, 10)  /* by the ladder */ \
-	X(STOP_FAST,     11)  /* EOF and SIGTERM together, SIGKILL after 500 ms */ \
-	X(KILL_BACKENDS, 12)  /* SIGKILL to the groups */ \
-	X(CLOSE_FRONTS,  13)  /* end idle connections, linger where it is due (at most 1 s) */ \
-	X(EXIT,          14)  /* accept() to EAGAIN, close the listeners, flush and leave; does not come back */
+	X(ARM_LAME_DUCK,  4) \
+	X(REFUSE_NEW,     5)  /* new requests get 503 draining, no process is spawned; wait for the calls in flight */ \
+	X(STOP_UNREADY,   6)  /* STOP_FAST, but only backends that are not initialized yet */ \
+	X(HURRY_CALLS,    7)  /* STOP is in 1 s, if that is earlier; END and the backstop move with it */ \
+	X(CUT_CALLS,      8)  /* calls in flight end with `draining` now; FORCED if there was one */ \
+	X(STOP_BACKENDS,  9)  /* by the ladder */ \
+	X(STOP_FAST,     10)  /* EOF and SIGTERM together, SIGKILL after 500 ms */ \
+	X(KILL_BACKENDS, 11)  /* SIGKILL to the groups */ \
+	X(CLOSE_FRONTS,  12)  /* end idle connections, linger where it is due (at most 1 s) */ \
+	X(EXIT,          13)  /* accept() to EAGAIN, close the listeners, flush and leave; does not come back */
 /* clang-format on */
 
 #define X(symbol, name) PHASE_##symbol,

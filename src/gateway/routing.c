@@ -11,7 +11,7 @@
 /* One server and names unchanged: what we do not know is the server's to judge. */
 static bool is_pass_through(const struct gateway *gw)
 {
-	return !gw->conf.prefixed && gw->conf.server_count == 1;
+	return !gw->conf.prefixed && gw->slot_count == 1;
 }
 
 /* The text of a JSON string, in the gateway's scratch or in the value itself. */
@@ -50,7 +50,7 @@ static void send_named(struct call *c, const struct message *m, struct span raw,
 	}
 	c->safe_to_repeat = route.read_only || route.idempotent;
 	struct splice name = name_splice(c, raw, text, route.name);
-	call_send(c, &gw->slots[route.server], m, name);
+	call_send(c, gw->slots[route.server], m, name);
 	buf_free(&c->answer); /* the splice's text has been copied into the line */
 }
 
@@ -68,8 +68,9 @@ static void keep_candidates(struct call *c, const struct message *m, const size_
 {
 	if (n < 2)
 		return;
-	c->candidates = mem_alloc(n * sizeof(*servers));
-	memcpy(c->candidates, servers, n * sizeof(*servers));
+	c->candidates = mem_alloc(n * sizeof(struct slot *));
+	for (size_t i = 0; i < n; i++)
+		c->candidates[i] = c->gw->slots[servers[i]];
 	c->candidate_count = n;
 	c->candidate_next = 1;
 	c->kept_text = span_dup(m->text);
@@ -83,27 +84,42 @@ bool route_next_candidate(struct call *c)
 
 	if (c->candidate_next == c->candidate_count)
 		return false;
-	struct slot *slot = &c->gw->slots[c->candidates[c->candidate_next++]];
+	struct slot *slot = c->candidates[c->candidate_next++];
 	bool parsed = message_parse((struct span){ c->kept_text, c->kept_size }, slot->conf->max_depth, &m, &fault);
 	assert(parsed);
 	call_send(c, slot, &m, (struct splice){ .out = SPAN_NONE });
 	return true;
 }
 
+/* Leaves away those that said that they have no resources at all. */
+static size_t keep_those_with_resources(const struct gateway *gw, size_t *servers, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct slot *slot = gw->slots[servers[i]];
+		if (!slot->greeted || slot->hello.resources)
+			servers[kept++] = servers[i];
+	}
+	return kept;
+}
+
 static void send_by_uri(struct call *c, const struct message *m, struct span raw)
 {
 	struct gateway *gw = c->gw;
-	size_t n = gw->conf.server_count;
+	size_t n = gw->slot_count;
 	size_t *servers = mem_alloc(n * sizeof(*servers));
 
 	n = catalog_route_uri(gw->catalog, c->scope, decoded(gw, raw), servers, n);
+	if (c->scope == SCOPE_ALL)
+		n = keep_those_with_resources(gw, servers, n);
 	if (n == 0 && is_pass_through(gw))
 		servers[n++] = 0;
 	if (n == 0) {
 		call_fail(c, RPC_NOT_FOUND, SPAN("resource not found"));
 	} else {
 		keep_candidates(c, m, servers, n);
-		call_send(c, &gw->slots[servers[0]], m, (struct splice){ .out = SPAN_NONE });
+		call_send(c, gw->slots[servers[0]], m, (struct splice){ .out = SPAN_NONE });
 	}
 	free(servers);
 }
@@ -129,7 +145,7 @@ static void serve_complete(struct call *c, const struct message *m)
 	} else if (json_string_is(m->ref_type, SPAN("ref/resource")) && json_type_of(m->ref_uri) == JSON_STRING) {
 		struct span uri = decoded(c->gw, m->ref_uri);
 		if (catalog_route(c->gw->catalog, c->scope, LIST_TEMPLATES, uri, &route))
-			call_send(c, &c->gw->slots[route.server], m, (struct splice){ .out = SPAN_NONE });
+			call_send(c, c->gw->slots[route.server], m, (struct splice){ .out = SPAN_NONE });
 		else
 			send_by_uri(c, m, m->ref_uri);
 	} else {
@@ -162,7 +178,7 @@ static void serve_level(struct call *c, const struct message *m)
 static void serve_unknown(struct call *c, const struct message *m)
 {
 	if (is_pass_through(c->gw))
-		call_send(c, &c->gw->slots[0], m, (struct splice){ .out = SPAN_NONE });
+		call_send(c, c->gw->slots[0], m, (struct splice){ .out = SPAN_NONE });
 	else
 		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("unknown method"));
 }

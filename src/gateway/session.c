@@ -184,6 +184,7 @@ static struct session *add(struct sessions *s, const struct session_claims *clai
 	list_init(&x->pushes);
 	if (span_is_set(token)) {
 		x->token = (struct span){ memcpy(x + 1, token.p, token.n), token.n };
+		x->keys = key_ring_generation(s->keys);
 		map_put(&s->by_token, x->token, x);
 	}
 	touch(s, x);
@@ -232,6 +233,18 @@ static bool open_token(struct sessions *s, struct span token, struct session_cla
 	return opened;
 }
 
+bool session_is_sealed(struct sessions *s, struct session *x)
+{
+	struct session_claims claims;
+
+	if (!span_is_set(x->token) || x->keys == key_ring_generation(s->keys))
+		return true;
+	if (!open_token(s, x->token, &claims))
+		return false;
+	x->keys = key_ring_generation(s->keys);
+	return true;
+}
+
 static struct session *rebuild(struct sessions *s, struct span token, int64_t wall_ms)
 {
 	struct session_claims claims;
@@ -251,7 +264,7 @@ struct session *session_find(struct sessions *s, struct span token, int64_t wall
 	struct session *x = map_get(&s->by_token, token);
 	if (x == NULL)
 		return rebuild(s, token, wall_ms);
-	if (!is_valid(s, x->created_ms, x->nonce, wall_ms))
+	if (!is_valid(s, x->created_ms, x->nonce, wall_ms) || !session_is_sealed(s, x))
 		return NULL;
 	touch(s, x);
 	return x;

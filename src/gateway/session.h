@@ -52,6 +52,7 @@ struct session {
 	uint64_t nonce;           /* its name among all sessions of all replicas */
 	enum message_level level; /* of notifications/message that it wants; LEVEL_INFO until it says */
 	bool rebuilt;             /* from its token alone: lists may have changed meanwhile */
+	unsigned keys;            /* the generation of the keys that its token is known to open with */
 	struct list calls;        /* in flight: the gateway's */
 	unsigned call_count;      /* their number; a session with calls or pushes is never dropped */
 	struct list pushes;       /* open streams: struct push in gateway.h */
@@ -83,6 +84,12 @@ struct session *session_create_local(struct sessions *s, const struct session_in
  * itself.
  */
 struct session *session_find(struct sessions *s, struct span token, int64_t wall_ms);
+
+/*
+ * Its token opens with the keys that the ring has now. One whose key was taken out is not found any more; what it has
+ * open is the caller's to end.
+ */
+bool session_is_sealed(struct sessions *s, struct session *session);
 
 /*
  * DELETE: forgets it and leaves a tombstone, so that the token is refused from now on (of the last SESSION_TOMBSTONES

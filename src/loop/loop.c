@@ -124,13 +124,16 @@ static void bury_all(struct loop *l)
 	}
 }
 
-/* Until a turn brings nothing new, or for long enough. */
+/*
+ * Until a turn brings nothing new, or for long enough. The first turn proves nothing: after a SIGCONT epoll_wait fails
+ * with EINTR, and libuv then does not look for events again when the time is over.
+ */
 static bool must_timers_wait(struct loop *l, bool had_events)
 {
 	bool is_late = mono_diff(l->sched.now, sched_first(&l->sched)) > LATE_MS;
 	bool is_quiet = !had_events && list_is_empty(&l->sched.posts);
 
-	if (is_late && !is_quiet && l->held_turns < HELD_TURNS_MAX) {
+	if (is_late && (!is_quiet || l->held_turns == 0) && l->held_turns < HELD_TURNS_MAX) {
 		l->held_turns++;
 		return true;
 	}

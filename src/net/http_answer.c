@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "net/http_conn.h"
 
 #define PARTS_AT_ONCE 16
@@ -9,7 +10,7 @@
 
 static struct span date_field(struct http_server *s)
 {
-	time_t now = time(NULL);
+	time_t now = (time_t)(clock_wall_ms() / 1000);
 	struct tm utc;
 
 	if (s->date_second != (int64_t)now) {
@@ -127,15 +128,22 @@ void http_answer_continue(struct http_conn *c)
 	conn_send(&c->conn, &text, 1);
 }
 
+#define UNSERVED(length, sentence)                         \
+	SPAN("HTTP/1.1 503 Service Unavailable\r\n"        \
+	     "Content-Type: text/plain; charset=utf-8\r\n" \
+	     "Retry-After: 1\r\n"                          \
+	     "Content-Length: " length "\r\n"              \
+	     "Connection: close\r\n"                       \
+	     "\r\n" sentence "\r\n")
+
 struct span http_answer_overloaded(void)
 {
-	return SPAN("HTTP/1.1 503 Service Unavailable\r\n"
-	            "Content-Type: text/plain; charset=utf-8\r\n"
-	            "Retry-After: 1\r\n"
-	            "Content-Length: 31\r\n"
-	            "Connection: close\r\n"
-	            "\r\n"
-	            "too many connections are open\r\n");
+	return UNSERVED("31", "too many connections are open");
+}
+
+struct span http_answer_leaving(void)
+{
+	return UNSERVED("25", "the gateway has stopped");
 }
 
 void exchange_reply_parts(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n,

@@ -8,6 +8,7 @@
 #define AHEAD_MAX 16384 /* bytes read ahead of an answer that is pending */
 #define BODY_READ_MAX (256 * 1024)
 #define FRESH_MS 250 /* while closing: how long a connection may take to send what it was opened for */
+#define HALF_MS 1000 /* ... and to complete a request that has begun */
 
 static void pump(struct http_conn *c, struct span fresh);
 static void settle(struct http_conn *c);
@@ -330,10 +331,17 @@ void http_conn_accept(struct http_server *s, int fd, const struct address *peer,
 
 void http_conn_wind_down(struct http_conn *c)
 {
-	if (c->stage != STAGE_HEAD || c->begun || conn_queued(&c->conn) > 0)
+	if (c->stage == STAGE_BODY || (c->stage == STAGE_HEAD && c->begun))
+		http_conn_set_deadline(c, mono_min(c->deadline, http_conn_in(c, HALF_MS)));
+	else if (c->stage != STAGE_HEAD || conn_queued(&c->conn) > 0)
 		return;
-	if (c->used)
+	else if (c->used)
 		close_idle(c);
 	else
 		http_conn_set_deadline(c, http_conn_in(c, FRESH_MS));
+}
+
+bool http_conn_owes(const struct http_conn *c)
+{
+	return conn_queued(&c->conn) > 0 && !c->exchange.forever;
 }

@@ -63,7 +63,7 @@ struct http_server {
 	char address[ADDRESS_TEXT_MAX];
 	struct list conns;
 	size_t count, refused;
-	uint64_t accepted, requests, late;
+	uint64_t accepted, requests, late, undelivered;
 	size_t buffered, queued; /* bytes waiting: in, out */
 
 	/* Used while one connection works on what it has read: */
@@ -78,15 +78,15 @@ struct http_server {
 
 	bool announced; /* Connection: close on last answers */
 	bool closing;   /* http_server_close was called */
-	uint64_t old;   /* connections with a serial below it were there then */
-	mono_t listen_until, deadline;
+	bool shut;      /* the kernel keeps new connections out */
+	bool leaving;   /* what is accepted now gets no more than a word */
+	uint64_t old;   /* connections with a serial below it were there when closing began */
+	mono_t accept_until, settled_at, deadline;
 	struct timer timer;
 	struct post step;
 	void (*done)(void *arg);
 	void *done_arg;
 };
-
-#define SCRATCH_BYTES 65536
 
 #define SCRATCH_BYTES 65536
 #define UNSENT_MAX ((size_t)256 * 1024) /* of answers, before the next pipelined request is looked at */
@@ -118,7 +118,8 @@ void http_conn_set_deadline(struct http_conn *c, mono_t at);
 void http_conn_look_again(struct http_conn *c); /* later in this turn: something about it has changed */
 void http_conn_answered(struct http_conn *c);   /* the exchange has ended: close, or on to the next request */
 void http_conn_release(struct http_conn *c);    /* a lost exchange was ended by its handler */
-void http_conn_wind_down(struct http_conn *c);  /* the server closes: ends it if it is idle */
+void http_conn_wind_down(struct http_conn *c);  /* the server closes: ends it if it is idle, hurries half a request */
+bool http_conn_owes(const struct http_conn *c); /* its client has not taken all of an answer */
 void http_conn_close(struct http_conn *c);      /* at once, telling its exchange */
 
 /* http_request.c */
@@ -129,7 +130,8 @@ bool http_request_is_last(const struct http_conn *c); /* no whole request stands
 /* http_answer.c */
 void http_answer_refusal(struct http_conn *c, int status, const char *sentence, bool closing);
 void http_answer_continue(struct http_conn *c);
-struct span http_answer_overloaded(void); /* a whole answer, for connections that cannot be served at all */
+struct span http_answer_overloaded(void); /* whole answers, for connections that cannot be served at all */
+struct span http_answer_leaving(void);
 
 /* http_server.c */
 void http_server_conn_began(struct http_server *s, struct http_conn *c);

@@ -7,18 +7,19 @@
 #include "base/mem.h"
 #include "net/http_conn.h"
 
-#define REFUSED_MAX 64 /* connections over the bound that may still hear so in order, at a time */
-#define LISTEN_STOP_MS 1000
+#define REFUSED_MAX 64      /* connections over the bound that may still hear so in order, at a time */
+#define ACCEPT_STOP_MS 1000 /* before the deadline */
+#define SETTLE_MS 20        /* for handshakes that were under way when the kernel was told to keep new ones out */
 
 /* Connections */
 
 /* Without room even for a connection of its own: the answer, what has come of the request thrown away, the end. */
 static void refuse_at_once(void *arg, int fd)
 {
-	const struct span answer = http_answer_overloaded();
+	const struct http_server *s = arg;
+	const struct span answer = s->leaving ? http_answer_leaving() : http_answer_overloaded();
 	char thrown_away[4096];
 
-	(void)arg;
 	(void)!send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)!recv(fd, thrown_away, sizeof(thrown_away), MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
@@ -30,7 +31,7 @@ static void accepted(void *arg, int fd, const struct address *peer)
 	struct http_server *s = arg;
 	bool full = s->count - s->refused >= s->conf.max_connections;
 
-	if (full && s->refused >= REFUSED_MAX) {
+	if (s->leaving || (full && s->refused >= REFUSED_MAX)) {
 		refuse_at_once(s, fd);
 		return;
 	}
@@ -100,6 +101,7 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *st
 		.accepted = s->accepted,
 		.requests = s->requests,
 		.late_connections = s->late,
+		.undelivered = s->undelivered,
 		.buffered_bytes = s->buffered + s->queued,
 	};
 }
@@ -118,28 +120,35 @@ static bool has_old_connections(const struct http_server *s)
 	return first != NULL && list_entry(first, struct http_conn, node)->serial < s->old;
 }
 
-static void stop_listening(struct http_server *s)
+static void cut(struct http_server *s)
 {
-	listener_drain(s->listener);
-	listener_close(&s->listener);
+	list_each (node, &s->conns)
+		s->undelivered += http_conn_owes(list_entry(node, struct http_conn, node));
+	close_connections(s);
 }
 
-/* First those end that were there when closing began, while new ones are still accepted; then the backlog is emptied
- * and the listening socket closed; then what that brought is served. */
+static void shut(struct http_server *s, mono_t now)
+{
+	listener_refuse_new(s->listener);
+	s->shut = true;
+	s->settled_at = mono_min(mono_add(now, SETTLE_MS), s->deadline);
+}
+
 static void close_step(void *arg)
 {
 	struct http_server *s = arg;
 	mono_t now = loop_now(s->loop);
 
-	if (s->listener != NULL && (!has_old_connections(s) || mono_past(s->listen_until, now)))
-		stop_listening(s);
-	if (s->listener != NULL || (!list_is_empty(&s->conns) && !mono_past(s->deadline, now))) {
-		mono_t next = s->listener != NULL ? s->listen_until : s->deadline;
+	if (!s->shut && (!has_old_connections(s) || mono_past(s->accept_until, now)))
+		shut(s, now);
+	bool empty = s->shut && list_is_empty(&s->conns);
+	if (!mono_past(empty ? s->settled_at : s->deadline, now)) {
+		mono_t next = !s->shut ? s->accept_until : empty ? s->settled_at : s->deadline;
 		timer_set(loop_sched(s->loop), &s->timer, next, close_step, s);
 		return;
 	}
 	timer_stop(loop_sched(s->loop), &s->timer);
-	close_connections(s);
+	cut(s);
 	post_cancel(&s->step);
 	s->done(s->done_arg);
 }
@@ -163,10 +172,16 @@ void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void
 	s->closing = true;
 	s->old = s->accepted;
 	s->deadline = deadline;
-	s->listen_until = mono_add(now, half > LISTEN_STOP_MS ? mono_diff(deadline, now) - LISTEN_STOP_MS : half);
+	s->accept_until = mono_add(now, half > ACCEPT_STOP_MS ? mono_diff(deadline, now) - ACCEPT_STOP_MS : half);
 	s->done = done;
 	s->done_arg = arg;
 	post_set(loop_sched(s->loop), &s->step, begin_closing, s);
+}
+
+void http_server_leave(struct http_server *s)
+{
+	s->leaving = true;
+	listener_drain(s->listener);
 }
 
 void http_server_free(struct http_server **sp)

@@ -83,18 +83,23 @@ size_t exchange_waiting(const struct http_exchange *ex);
 void http_server_announce_close(struct http_server *s, bool on);
 
 /*
- * The end, in order: closes idle connections, lets busy ones finish with a lingering close, and serves new ones
- * meanwhile (one request each); when the old ones have ended, or a second before the deadline, drains accept() to
- * EAGAIN, closes the listening socket, and serves what that brought; then calls `done`, not from inside this call. At
- * the deadline what is left is cut.
+ * The end, in order. Idle connections are closed, busy ones may finish and linger, half a request has a second to be
+ * completed, and new connections are accepted and served (one request each). When those have ended that were there in
+ * the beginning, or a second before the deadline, the kernel keeps new ones out (listener_refuse_new); when then nobody
+ * is left, `done` is called, not from inside this call. At the deadline what is left is cut.
+ *
+ * The socket listens on: nothing must come between its end and the end of the process but http_server_leave, which
+ * gives those that the kernel has accepted meanwhile an answer without a look at their request.
  */
 void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void *arg), void *arg);
+void http_server_leave(struct http_server *s);
 void http_server_free(struct http_server **s); /* closes what is left at once; not from inside a handler's call */
 
 struct http_server_stats {
 	size_t connections;          /* open now */
 	uint64_t accepted, requests; /* since the start */
 	uint64_t late_connections;   /* accepted after http_server_announce_close */
+	uint64_t undelivered;        /* answers that were cut because their client did not take them in time */
 	size_t buffered_bytes;
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *stats);

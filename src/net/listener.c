@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -198,6 +199,22 @@ struct listener *listener_open(struct loop *loop, struct span address, const str
 const struct address *listener_address(const struct listener *l)
 {
 	return &l->address;
+}
+
+/* A filter on a listening socket sees segments from their TCP header on; byte 13 has the flags (RFC 9293, 3.1). */
+void listener_refuse_new(struct listener *l)
+{
+	enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	(void)setsockopt(watch_fd(l->watch), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
 void listener_drain(struct listener *l)

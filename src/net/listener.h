@@ -24,8 +24,17 @@ struct listener *listener_open(struct loop *l, struct span address, const struct
 
 const struct address *listener_address(const struct listener *l); /* as bound */
 
-/* Accepts what waits in the backlog, until there is nothing. Follow it by listener_close at once: what arrives between
- * the two is reset by the kernel. */
+/*
+ * The end, part one: the kernel drops the first segment of every new connection (SO_ATTACH_FILTER, socket(7)). Who has
+ * connected or is about to is still accepted; who comes now tries again a second later (TCP's own retry) and hears then
+ * that nobody listens, which any client may repeat elsewhere. Without this, a connection that is completed between the
+ * last accept() and the end of the process is reset. Where the kernel does not allow it, it is as if it had not been
+ * called.
+ */
+void listener_refuse_new(struct listener *l);
+
+/* The end, part two: accepts what waits in the backlog, until there is nothing. Follow it by the end of the process, or
+ * by listener_close, at once: what arrives between the two is reset by the kernel. */
 void listener_drain(struct listener *l);
 
 void listener_close(struct listener **l);

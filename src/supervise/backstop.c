@@ -25,22 +25,23 @@ struct backstop {
 	int wake;    /* an eventfd: something below has changed */
 	int signals; /* readable while a stop signal is pending; -1 from then on. The thread's */
 	_Atomic int last_words;
-	_Atomic int64_t at_ms, signalled_ms, limit_ms;
+	_Atomic int64_t at_ms, limit_ms;
+	_Atomic int64_t armed_ms, signalled_ms; /* when it was first armed; when the thread saw a signal */
 	atomic_bool quit;
 };
 
 /* The end */
 
 /* What the last line of a usual end says, as far as it is known here. */
-static void say(struct backstop *b, unsigned killed)
+static void say(struct backstop *b, const char *callback, unsigned killed)
 {
 	char text[LOG_LINE_MAX];
 	AUTO_FD int file = backstop_take_last_words(b);
-	mono_t signalled = backstop_signalled(b);
+	mono_t armed = { atomic_load(&b->armed_ms) };
 	const struct log_field fields[] = {
 		F_STR("reason", "fatal"),
-		F_MS("elapsed_ms", signalled.ms != MONO_NEVER.ms ? mono_diff(clock_mono(), signalled) : 0),
-		F_STR("callback", loop_running(b->conf.loop)),
+		F_MS("elapsed_ms", mono_diff(clock_mono(), armed)),
+		F_STR("callback", callback),
 		F_INT("groups_killed", killed),
 		F_BOOL("forced", true),
 		F_INT("exit_code", BACKSTOP_EXIT),
@@ -63,9 +64,13 @@ static void say(struct backstop *b, unsigned killed)
 	(void)!write(file, text, n);
 }
 
+/* Main may go on for a moment when the child dies that it waits for: hence the name first. */
 static _Noreturn void strike(struct backstop *b)
 {
-	say(b, groups_kill(b->conf.groups));
+	const char *callback = loop_running(b->conf.loop);
+	unsigned killed = groups_kill(b->conf.groups);
+
+	say(b, callback, killed);
 	process_leave_hung(BACKSTOP_EXIT);
 }
 
@@ -73,10 +78,12 @@ static _Noreturn void strike(struct backstop *b)
 
 static void shorten(struct backstop *b, mono_t at)
 {
-	mono_t least = mono_add(clock_mono(), LEAST_MS);
-	int64_t wanted = mono_max(at, least).ms, now = atomic_load(&b->at_ms);
+	mono_t now = clock_mono();
+	int64_t wanted = mono_max(at, mono_add(now, LEAST_MS)).ms, before = atomic_load(&b->at_ms);
+	int64_t never = MONO_NEVER.ms;
 
-	while (wanted < now && !atomic_compare_exchange_weak(&b->at_ms, &now, wanted))
+	atomic_compare_exchange_strong(&b->armed_ms, &never, now.ms);
+	while (wanted < before && !atomic_compare_exchange_weak(&b->at_ms, &before, wanted))
 		;
 }
 
@@ -164,6 +171,7 @@ struct backstop *backstop_start(const struct backstop_conf *conf, struct err *e)
 	b->conf = *conf;
 	atomic_store(&b->last_words, conf->last_words);
 	atomic_store(&b->at_ms, MONO_NEVER.ms);
+	atomic_store(&b->armed_ms, MONO_NEVER.ms);
 	atomic_store(&b->signalled_ms, MONO_NEVER.ms);
 	atomic_store(&b->limit_ms, conf->limit_ms);
 	if (open_fds(b, e) && start_thread(b, e))

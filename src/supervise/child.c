@@ -314,6 +314,12 @@ void child_limit_stop(struct child *c, msec_t eof_ms, msec_t term_ms)
 	c->term_ms = term_ms < c->term_ms ? term_ms : c->term_ms;
 }
 
+void child_set_stop(struct child *c, msec_t eof_ms, msec_t term_ms)
+{
+	c->eof_ms = eof_ms;
+	c->term_ms = term_ms;
+}
+
 void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg))
 {
 	c->close_stdin = close_stdin;

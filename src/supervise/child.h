@@ -78,6 +78,8 @@ enum child_stop { CHILD_STOP_LADDER, CHILD_STOP_FAST, CHILD_STOP_KILL };
 void child_stop(struct child *c, enum child_stop how);
 /* Steps of the ladder that have not begun yet take at most these times. */
 void child_limit_stop(struct child *c, msec_t eof_ms, msec_t term_ms);
+/* ... or exactly these: the configuration has changed. */
+void child_set_stop(struct child *c, msec_t eof_ms, msec_t term_ms);
 
 void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg));
 

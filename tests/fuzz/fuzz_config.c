@@ -36,7 +36,7 @@ static void check_config(const struct config *c)
 static struct buf load(const char *const *environment)
 {
 	struct config_messages messages = { 0 };
-	struct config *c = config_load(&(struct config_sources){ .environment = environment }, &messages);
+	struct config *c = config_load(&(struct config_sources){ .environment = environment }, &messages, NULL);
 	struct buf text = { 0 };
 
 	assert((c == NULL) == (messages.count[CONFIG_ERROR] > 0));

@@ -9,10 +9,11 @@
 #define NEVER_MS (-1)
 
 struct temper {
-	msec_t latest_ms;              /* the slowest answer */
-	msec_t eof_ms, term_ms;        /* it leaves so long after EOF and SIGTERM; NEVER_MS: it does not care */
-	unsigned silent, dying, wrong; /* percent of the requests: no answer, it dies instead, nonsense */
-	bool mute;                     /* does not even answer initialize */
+	msec_t latest_ms;                 /* the slowest answer */
+	msec_t eof_ms, term_ms;           /* it leaves so long after EOF and SIGTERM; NEVER_MS: it does not care */
+	unsigned silent, dying, wrong;    /* percent of the requests: no answer, it dies instead, nonsense */
+	bool mute;                        /* does not even answer initialize */
+	msec_t deaf_from_ms, deaf_for_ms; /* after its start: it does not read its stdin */
 };
 
 struct answer {
@@ -26,8 +27,9 @@ struct server {
 	struct world *world;
 	struct child *process;
 	struct temper temper;
+	mono_t deaf_from, deaf_to;
 	struct list answers; /* to come */
-	struct timer leaving, crash;
+	struct timer leaving, crash, hearing;
 	struct buf line;
 	bool leaves;
 	int exit_signal;
@@ -43,6 +45,8 @@ static struct temper draw_temper(struct world *w)
 		.dying = chance(w, 15) ? 10 : 0,
 		.wrong = chance(w, 15) ? 20 : 0,
 		.mute = chance(w, 7),
+		.deaf_from_ms = (msec_t)below(w, 8000),
+		.deaf_for_ms = chance(w, 85) ? 0 : (msec_t)below(w, 10000),
 	};
 }
 
@@ -56,6 +60,12 @@ static void on_crash(void *arg)
 		process_die_of(s->process, 11);
 }
 
+/* Nothing but that the world takes a turn. */
+static void on_hearing(void *arg)
+{
+	(void)arg;
+}
+
 struct server *server_new(struct world *w, struct child *process)
 {
 	struct server *s = NEW(struct server);
@@ -63,13 +73,17 @@ struct server *server_new(struct world *w, struct child *process)
 	*s = (struct server){ .world = w, .process = process, .temper = draw_temper(w) };
 	list_init(&s->answers);
 	if (chance(w, 25))
-		timer_set_in(world_sched(w), &s->crash, (msec_t)below(w, 20000), on_crash, s);
+		timer_set_in(world_outside(w), &s->crash, (msec_t)below(w, 20000), on_crash, s);
+	s->deaf_from = mono_add(world_outside(w)->now, s->temper.deaf_from_ms);
+	s->deaf_to = mono_add(s->deaf_from, s->temper.deaf_for_ms);
+	if (s->temper.deaf_for_ms > 0)
+		timer_set(world_outside(w), &s->hearing, s->deaf_to, on_hearing, s);
 	return s;
 }
 
 static void answer_free(struct answer *a)
 {
-	timer_stop(world_sched(a->server->world), &a->timer);
+	timer_stop(world_outside(a->server->world), &a->timer);
 	list_unlink(&a->node);
 	buf_free(&a->text);
 	free(a);
@@ -82,8 +96,9 @@ void server_end(struct server **sp)
 	*sp = NULL;
 	list_each (node, &s->answers)
 		answer_free(list_entry(node, struct answer, node));
-	timer_stop(world_sched(s->world), &s->leaving);
-	timer_stop(world_sched(s->world), &s->crash);
+	timer_stop(world_outside(s->world), &s->leaving);
+	timer_stop(world_outside(s->world), &s->crash);
+	timer_stop(world_outside(s->world), &s->hearing);
 	buf_free(&s->line);
 	free(s);
 }
@@ -102,7 +117,7 @@ static struct answer *answer_later(struct server *s)
 
 	a->server = s;
 	list_append(&s->answers, &a->node);
-	timer_set_in(world_sched(s->world), &a->timer, (msec_t)below(s->world, (uint64_t)s->temper.latest_ms),
+	timer_set_in(world_outside(s->world), &a->timer, (msec_t)below(s->world, (uint64_t)s->temper.latest_ms),
 	        on_answer_due, a);
 	return a;
 }
@@ -148,6 +163,8 @@ static void put_answer(struct server *s, const struct message *m)
 		buf_add(&a->text, span_of(nonsense(s)));
 	if (m->method_id == METHOD_TOOLS_CALL && chance(s->world, 10))
 		rpc_put_error(&a->text, m->id, RPC_INVALID_PARAMS, SPAN("no"));
+	else if (m->method_id == METHOD_TOOLS_CALL && span_is_set(m->arguments))
+		rpc_put_result(&a->text, m->id, m->arguments);
 	else
 		rpc_put_result(&a->text, m->id, span_of(result_for(m->method_id)));
 	buf_add_char(&a->text, '\n');
@@ -178,6 +195,13 @@ static bool take_line(struct server *s, struct span line)
 	return false;
 }
 
+bool server_is_deaf(const struct server *s)
+{
+	mono_t now = world_outside(s->world)->now;
+
+	return mono_past(s->deaf_from, now) && !mono_past(s->deaf_to, now);
+}
+
 void server_input(struct server *s, struct span bytes)
 {
 	buf_add(&s->line, bytes);
@@ -206,7 +230,7 @@ static void leave_in(struct server *s, msec_t in_ms, int signo)
 		return;
 	s->leaves = true;
 	s->exit_signal = signo;
-	timer_set_in(world_sched(s->world), &s->leaving, in_ms, on_leaving, s);
+	timer_set_in(world_outside(s->world), &s->leaving, in_ms, on_leaving, s);
 }
 
 void server_eof(struct server *s)

@@ -12,6 +12,7 @@ struct server;
 struct server *server_new(struct world *w, struct child *process);
 void server_end(struct server **s);
 
+bool server_is_deaf(const struct server *s); /* it does not read its stdin, for now or for ever */
 void server_input(struct server *s, struct span bytes);
 void server_eof(struct server *s);
 void server_term(struct server *s);

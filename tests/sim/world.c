@@ -51,17 +51,25 @@ struct child {
 	void (*close_stdin)(void *arg);
 	enum ladder_state state;
 	struct timer timer;
-	struct post exit_post, gone_post;
+	struct event exit;
+	struct post stdin_post, gone_post;
 	struct child_exit how;
 	msec_t eof_ms, term_ms;
 	struct server *server; /* what runs in it */
 	struct fake_pipe in, out, err;
 	int pid;
 	bool alive, output_ended;
+	bool family; /* it has left a process in its group that has its stdout */
+	struct timer family_leaves;
 };
 
 struct world {
 	struct loop loop;
+	struct sched outside;
+	unsigned stalls, stall_percent; /* left; of the turns */
+	msec_t stalled_ms;
+	void (*spawning)(void *arg);
+	void *spawning_arg;
 	uint64_t random;
 	struct list watches, children, graves;
 	struct fake_pipe *fds[FDS_MAX]; /* by fd - FIRST_FD; NULL: free */
@@ -99,7 +107,7 @@ void world_tell(struct world *w, const char *format, ...)
 
 	if (!w->verbose)
 		return;
-	printf("%8lld  ", (long long)w->loop.sched.now.ms);
+	printf("%8lld  ", (long long)w->outside.now.ms);
 	va_start(ap, format);
 	vprintf(format, ap);
 	va_end(ap);
@@ -238,10 +246,11 @@ static void arm(struct child *c, msec_t in_ms)
 	timer_set_in(&c->world->loop.sched, &c->timer, in_ms, on_ladder_timer, c);
 }
 
-static void close_pipes(struct child *c)
+static void on_close_stdin(void *arg)
 {
-	c->in.reader_gone = true;
-	c->out.writer_gone = c->err.writer_gone = true;
+	struct child *c = arg;
+
+	c->close_stdin(c->arg);
 }
 
 static void on_exited(void *arg)
@@ -254,18 +263,56 @@ static void on_exited(void *arg)
 		child_event(c, LADDER_EV_OUTPUT_END);
 }
 
+static void close_output(struct child *c)
+{
+	c->out.writer_gone = c->err.writer_gone = true;
+}
+
+static void on_family_leaves(void *arg)
+{
+	struct child *c = arg;
+
+	world_tell(c->world, "the family of pid %d ends", c->pid);
+	c->family = false;
+	c->world->alive--;
+	close_output(c);
+}
+
+static void family_die(struct child *c)
+{
+	if (!c->family)
+		return;
+	timer_stop(&c->world->outside, &c->family_leaves);
+	on_family_leaves(c);
+}
+
+static void family_term(struct child *c)
+{
+	struct world *w = c->world;
+
+	if (c->family && chance(w, 50))
+		timer_set_in(&w->outside, &c->family_leaves, (msec_t)below(w, 1500), on_family_leaves, c);
+}
+
+/* That it has ended may be heard before its output ends, or a little later. */
 static void die(struct child *c, bool signaled, int code)
 {
+	struct world *w = c->world;
+
 	if (!c->alive)
 		return;
 	c->alive = false;
-	c->world->alive--;
 	c->how.signaled = signaled;
 	c->how.code = code;
-	world_tell(c->world, "pid %d ends: %s %d", c->pid, signaled ? "signal" : "code", code);
+	world_tell(w, "pid %d ends: %s %d", c->pid, signaled ? "signal" : "code", code);
 	server_end(&c->server);
-	close_pipes(c);
-	post_set(&c->world->loop.sched, &c->exit_post, on_exited, c);
+	c->in.reader_gone = true;
+	c->family = !c->how.killed && chance(w, 8);
+	if (!c->family) {
+		w->alive--;
+		close_output(c);
+	}
+	event_set(w, &c->exit, chance(w, 70) ? 0 : (msec_t)below(w, 5), on_exited, c);
 }
 
 static void on_gone(void *arg)
@@ -274,7 +321,7 @@ static void on_gone(void *arg)
 
 	c->events->gone(c->arg, &c->how);
 	list_unlink(&c->node);
-	assert(!timer_is_set(&c->timer));
+	assert(!timer_is_set(&c->timer) && !c->family);
 	buf_free(&c->in.data);
 	buf_free(&c->out.data);
 	buf_free(&c->err.data);
@@ -290,16 +337,28 @@ static void arm_fast(struct child *c, enum ladder_state from)
 	timer_set(&c->world->loop.sched, &c->timer, at, on_ladder_timer, c);
 }
 
+static void group_term(struct child *c)
+{
+	if (c->alive)
+		server_term(c->server);
+	family_term(c);
+}
+
+static void group_kill(struct child *c)
+{
+	c->how.killed = c->how.killed || c->alive;
+	die(c, true, 9);
+	family_die(c);
+}
+
 static void perform(struct child *c, unsigned actions, enum ladder_state from)
 {
 	if (actions & LADDER_DO_CLOSE_STDIN)
-		c->close_stdin(c->arg);
-	if (actions & LADDER_DO_TERM_GROUP && c->alive)
-		server_term(c->server);
-	if (actions & LADDER_DO_KILL_GROUP && c->alive) {
-		c->how.killed = true;
-		die(c, true, 9);
-	}
+		post_set(&c->world->loop.sched, &c->stdin_post, on_close_stdin, c);
+	if (actions & LADDER_DO_TERM_GROUP)
+		group_term(c);
+	if (actions & LADDER_DO_KILL_GROUP)
+		group_kill(c);
 	if (actions & LADDER_DO_ARM_EOF)
 		arm(c, c->eof_ms);
 	if (actions & LADDER_DO_ARM_TERM)
@@ -330,6 +389,8 @@ struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, c
 {
 	struct world *w = (struct world *)(void *)s;
 
+	if (w->spawning != NULL)
+		w->spawning(w->spawning_arg);
 	if (chance(w, 5)) {
 		errno = EAGAIN;
 		err_sys(e, "clone");
@@ -366,6 +427,12 @@ void child_limit_stop(struct child *c, msec_t eof_ms, msec_t term_ms)
 {
 	c->eof_ms = eof_ms < c->eof_ms ? eof_ms : c->eof_ms;
 	c->term_ms = term_ms < c->term_ms ? term_ms : c->term_ms;
+}
+
+void child_set_stop(struct child *c, msec_t eof_ms, msec_t term_ms)
+{
+	c->eof_ms = eof_ms;
+	c->term_ms = term_ms;
 }
 
 void child_on_close_stdin(struct child *c, void (*close_stdin)(void *arg))
@@ -412,6 +479,8 @@ static void feed_servers(struct world *w)
 		if (!c->alive)
 			continue;
 		size_t n = buf_size(&c->in.data);
+		if (server_is_deaf(c->server))
+			continue;
 		if (n > 0) {
 			server_input(c->server, buf_span(&c->in.data));
 			if (buf_size(&c->in.data) > 0)
@@ -465,11 +534,11 @@ static void clean_up(struct world *w)
 	}
 }
 
-static void turn(struct world *w)
+/* All that is there is read, and what that leads to, until nothing moves any more. */
+static void settle(struct world *w)
 {
 	bool busy = true;
 
-	sched_run_timers(&w->loop.sched, w->loop.sched.now);
 	for (unsigned rounds = 0; busy; rounds++) {
 		assert(rounds < 100000); /* nothing may keep the loop busy for ever */
 		while (!list_is_empty(&w->loop.sched.posts))
@@ -480,19 +549,79 @@ static void turn(struct world *w)
 	}
 }
 
+static void turn(struct world *w)
+{
+	w->loop.sched.now = w->outside.now;
+	settle(w);
+	sched_run_timers(&w->loop.sched, w->loop.sched.now);
+	settle(w);
+}
+
+static void pass_outside(struct world *w, mono_t until)
+{
+	for (mono_t next; mono_past(next = sched_first(&w->outside), until);)
+		sched_run_timers(&w->outside, mono_max(w->outside.now, next));
+	w->outside.now = mono_max(w->outside.now, until);
+}
+
+static void maybe_stall(struct world *w)
+{
+	if (w->stalls == 0 || !chance(w, w->stall_percent))
+		return;
+	msec_t ms = chance(w, 50) ? (msec_t)below(w, 300) : (msec_t)below(w, 5000);
+	w->stalls--;
+	w->stalled_ms += ms;
+	world_tell(w, "the loop stalls for %lld ms", (long long)ms);
+	pass_outside(w, mono_add(w->outside.now, ms));
+}
+
 bool world_run(struct world *w, mono_t until, bool (*done)(void *arg), void *arg)
 {
-	struct sched *s = &w->loop.sched;
-
 	for (;;) {
 		turn(w);
 		if (done(arg))
 			return true;
-		mono_t next = sched_first(s);
+		mono_t next = mono_min(sched_first(&w->loop.sched), sched_first(&w->outside));
 		if (next.ms > until.ms)
 			return false;
-		s->now = mono_max(s->now, next);
+		pass_outside(w, next);
+		maybe_stall(w);
 	}
+}
+
+void world_stall(struct world *w, unsigned times, unsigned percent)
+{
+	w->stalls = times;
+	w->stall_percent = percent;
+}
+
+msec_t world_stalled_ms(const struct world *w)
+{
+	return w->stalled_ms;
+}
+
+static void on_event_due(void *arg)
+{
+	struct event *e = arg;
+
+	e->came = e->world->outside.now;
+	post_set(&e->world->loop.sched, &e->post, e->meet, e->arg);
+}
+
+void event_set(struct world *w, struct event *e, msec_t in_ms, void (*meet)(void *arg), void *arg)
+{
+	e->world = w;
+	e->meet = meet;
+	e->arg = arg;
+	timer_set_in(&w->outside, &e->timer, in_ms, on_event_due, e);
+}
+
+void event_stop(struct event *e)
+{
+	if (e->world == NULL)
+		return;
+	timer_stop(&e->world->outside, &e->timer);
+	post_cancel(&e->post);
 }
 
 struct world *world_new(uint64_t seed)
@@ -501,6 +630,7 @@ struct world *world_new(uint64_t seed)
 
 	w->random = seed * 0x9e3779b97f4a7c15u + 1;
 	sched_init(&w->loop.sched, (mono_t){ 1000000 });
+	sched_init(&w->outside, w->loop.sched.now);
 	list_init(&w->watches);
 	list_init(&w->children);
 	list_init(&w->graves);
@@ -514,9 +644,10 @@ void world_free(struct world **wp)
 
 	*wp = NULL;
 	turn(w);
-	assert(w->loop.sched.count == 0);
+	assert(w->loop.sched.count == 0 && w->outside.count == 0);
 	assert(list_is_empty(&w->watches) && list_is_empty(&w->children));
 	sched_clear(&w->loop.sched);
+	sched_clear(&w->outside);
 	the_world = NULL;
 	free(w);
 }
@@ -524,6 +655,11 @@ void world_free(struct world **wp)
 struct sched *world_sched(struct world *w)
 {
 	return &w->loop.sched;
+}
+
+struct sched *world_outside(struct world *w)
+{
+	return &w->outside;
 }
 
 struct loop *world_loop(struct world *w)
@@ -546,8 +682,29 @@ unsigned world_spawned(const struct world *w)
 	return w->spawned;
 }
 
+void world_on_spawn(struct world *w, void (*spawned)(void *arg), void *arg)
+{
+	w->spawning = spawned;
+	w->spawning_arg = arg;
+}
+
+void world_each_alive(struct world *w, void (*see)(void *arg, int pid), void *arg)
+{
+	list_each (node, &w->children) {
+		struct child *c = list_entry(node, struct child, node);
+		if (c->alive)
+			see(arg, c->pid);
+	}
+}
+
+void world_term_all(struct world *w)
+{
+	list_each (node, &w->children)
+		group_term(list_entry(node, struct child, node));
+}
+
 void world_kill_all(struct world *w)
 {
 	list_each (node, &w->children)
-		die(list_entry(node, struct child, node), true, 9);
+		group_kill(list_entry(node, struct child, node));
 }

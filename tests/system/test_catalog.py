@@ -96,6 +96,17 @@ def test_an_unlisted_resource_is_asked_for_at_each_server(sluice):
         assert c.request("resources/read", {"uri": "example://item/5"})["contents"][0]["uri"] == "example://item/5"
 
 
+def test_a_server_without_resources_is_not_asked_for_one(sluice):
+    """npm's server-filesystem would say -32601 of a method that the gateway has."""
+    s = sluice.http(servers(f=fake(resources=["f://1"]), none=fake(tools=["received"])))
+    with s.client() as c:
+        with pytest.raises(RpcError) as e:
+            c.request("resources/read", {"uri": "nobody://has/this"})
+        assert e.value.code == -32002
+        seen = [json.loads(line) for line in json.loads(c.text("none__received"))]
+        assert not [m for m in seen if m.get("method") == "resources/read"]
+
+
 def test_an_unknown_prompt_is_invalid_params(two):
     for name in ("p1", "nobody__p1", "alpha__no_such"):
         answer = two.post(request(1, "prompts/get", {"name": name})).json()

@@ -58,7 +58,7 @@ def test_version_is_one_line_on_stdout(sluice, word):
 def test_help_names_every_command(sluice, word):
     code, out, err = sluice.output(word)
     assert code == 0 and err == ""
-    for command in ("serve", "check", "status", "list", "call", "healthcheck", "version"):
+    for command in ("serve", "check", "drain", "status", "list", "call", "healthcheck", "version"):
         assert command in out
 
 

@@ -336,6 +336,15 @@ def test_a_signal_alone_ends_it_too(front, number):
     assert front.process.last_line()["reason"] == signal.Signals(number).name
 
 
+def test_there_is_no_lame_duck_for_a_single_client(sluice):
+    """It would kill us two seconds after its SIGTERM."""
+    s = sluice.stdio(servers(ex=example(), lifecycle={}))
+    s.stdio_client().initialize()
+    s.signal(signal.SIGTERM)
+    code, seconds = s.timed_wait()
+    assert code == 0 and seconds < 1.8 * PATIENCE
+
+
 def test_a_client_that_closes_our_stdout_does_not_kill_us(sluice):
     s = sluice.stdio(servers(ex=example()))
     s.process.stdin.write(session_text())

@@ -290,6 +290,47 @@ static void test_a_stop_can_be_hurried(void **state)
 	rig_end(&r);
 }
 
+static void test_a_new_configuration_changes_the_times_of_a_process_that_runs(void **state)
+{
+	struct backend_conf shorter;
+	struct rig r;
+	struct call c;
+
+	(void)state;
+	rig_open(&r, "ok");
+	r.conf.stop_eof_ms = r.conf.stop_term_ms = 60000;
+	r.conf.idle = IDLE_NEVER;
+	rig_new(&r);
+	call(&r, &c, "stubborn");
+	int pid = stats_of(&r).pid;
+	shorter = r.conf;
+	shorter.stop_eof_ms = shorter.stop_term_ms = 20;
+	r.b->ops->configure(r.b, &shorter);
+	assert_int_equal(stats_of(&r).pid, pid);
+	stop(&r, BACKEND_STOP_LADDER);
+	assert_true(run_until(&r, is_stopped));
+	rig_end(&r);
+}
+
+static void test_a_new_idle_time_counts_from_the_last_use(void **state)
+{
+	struct backend_conf brief;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "ok");
+	r.conf.idle = IDLE_NEVER;
+	rig_new(&r);
+	start(&r);
+	assert_true(run_until(&r, is_ready));
+	brief = r.conf;
+	brief.idle = IDLE_FIXED;
+	brief.idle_ms = 20;
+	r.b->ops->configure(r.b, &brief);
+	assert_true(run_until(&r, is_idle));
+	rig_end(&r);
+}
+
 static void test_a_stop_during_start_backoff_and_idleness_is_obeyed(void **state)
 {
 	struct rig r;
@@ -336,6 +377,8 @@ int main(void)
 		cmocka_unit_test(test_a_polite_stop_ends_queued_calls_at_once_and_sent_ones_with_the_process),
 		cmocka_unit_test(test_after_no_more_a_process_that_dies_is_the_last),
 		cmocka_unit_test(test_a_stop_can_be_hurried),
+		cmocka_unit_test(test_a_new_configuration_changes_the_times_of_a_process_that_runs),
+		cmocka_unit_test(test_a_new_idle_time_counts_from_the_last_use),
 		cmocka_unit_test(test_a_stop_during_start_backoff_and_idleness_is_obeyed),
 	};
 

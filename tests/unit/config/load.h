@@ -10,6 +10,7 @@
 struct loaded {
 	struct config *config; /* NULL: it has errors */
 	struct config_messages messages;
+	struct config_files files;
 	struct buf text; /* the messages, a line each, NUL-terminated */
 };
 
@@ -17,7 +18,7 @@ static inline struct loaded load_from(const struct config_sources *from)
 {
 	struct loaded l = { 0 };
 
-	l.config = config_load(from, &l.messages);
+	l.config = config_load(from, &l.messages, &l.files);
 	for (const struct config_message *m = l.messages.first; m != NULL; m = m->next) {
 		config_message_print(m, &l.text);
 		buf_add_char(&l.text, '\n');
@@ -49,6 +50,7 @@ static inline void unload(struct loaded *l)
 {
 	config_free(&l->config);
 	config_messages_free(&l->messages);
+	config_files_free(&l->files);
 	buf_free(&l->text);
 }
 

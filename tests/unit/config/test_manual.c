@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/fd.h"
 #include "base/duration.h"
+#include "base/fd.h"
 #include "config/keys.h"
 
 static int read_manual(void **state)

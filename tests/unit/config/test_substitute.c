@@ -40,7 +40,7 @@ static void test_placeholders_are_filled_in(void **state)
 		struct arena a = { 0 };
 		struct span out;
 		struct err e;
-		if (!substitute(&a, span_of(rows[i].text), environment, &out, &e))
+		if (!substitute(&a, span_of(rows[i].text), environment, NULL, &out, &e))
 			fail_msg("%s: %s", rows[i].text, e.text);
 		assert_span_is(out, span_of(rows[i].result));
 		assert_int_equal(out.p[out.n], '\0');
@@ -54,7 +54,7 @@ static void assert_fault(struct span text, const char *sentence)
 	struct span out;
 	struct err e = { 0 };
 
-	if (substitute(&a, text, environment, &out, &e) || strstr(e.text, sentence) == NULL)
+	if (substitute(&a, text, environment, NULL, &out, &e) || strstr(e.text, sentence) == NULL)
 		fail_msg("%.*s: \"%s\"", SPAN_ARG(text), e.text);
 	arena_free(&a);
 }
@@ -98,7 +98,7 @@ static void check_file(struct span text, struct span wanted, const char *sentenc
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text.p, text.n), text.n);
 	snprintf(value, sizeof(value), "<${file:%s}>", path);
-	bool ok = substitute(&a, span_of(value), environment, &out, &e);
+	bool ok = substitute(&a, span_of(value), environment, NULL, &out, &e);
 	if (sentence == NULL) {
 		assert_true(ok);
 		assert_span_is(out, wanted);

@@ -192,6 +192,30 @@ static void test_a_ring_with_a_fault_is_refused_with_a_sentence(void **state)
 	assert_string_equal(e.text, "two keys have the id \"same\"");
 }
 
+static void test_other_keys_in_the_ring_are_a_new_generation_and_wrong_ones_change_nothing(void **state)
+{
+	struct seal_key keys[2] = { { .id = SPAN("a") }, { .id = SPAN("a") } };
+	struct buf token = { 0 }, plain = { 0 };
+	struct err e;
+	struct key_ring *r = key_ring_new(keys, 1, &e);
+
+	(void)state;
+	assert_true(seal(r, SPAN("p"), SPAN("text"), &token));
+	assert_int_equal(key_ring_generation(r), 0);
+	assert_false(key_ring_set(r, keys, 2, &e));
+	assert_int_equal(key_ring_generation(r), 0);
+	assert_true(unseal(r, SPAN("p"), buf_span(&token), &plain));
+	keys[1].id = SPAN("b");
+	assert_true(key_ring_set(r, &keys[1], 1, &e));
+	assert_int_equal(key_ring_generation(r), 1);
+	assert_false(unseal(r, SPAN("p"), buf_span(&token), &plain));
+	assert_true(key_ring_set(r, NULL, 0, &e));
+	assert_true(seal(r, SPAN("p"), SPAN("text"), &token));
+	buf_free(&token);
+	buf_free(&plain);
+	key_ring_free(&r);
+}
+
 static void test_digest_is_sha256(void **state)
 {
 	/* FIPS 180-4, example for "abc" */
@@ -232,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_replicas_with_the_same_key_open_each_others_tokens),
 		cmocka_unit_test(test_an_old_key_opens_while_the_new_one_seals),
 		cmocka_unit_test(test_a_ring_with_a_fault_is_refused_with_a_sentence),
+		cmocka_unit_test(test_other_keys_in_the_ring_are_a_new_generation_and_wrong_ones_change_nothing),
 		cmocka_unit_test(test_digest_is_sha256),
 		cmocka_unit_test(test_random_bytes_fill_all_of_it),
 	};

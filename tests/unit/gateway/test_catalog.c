@@ -731,6 +731,32 @@ static void test_random_changes_leave_what_the_lists_say(void **state)
 	}
 }
 
+static void test_other_servers_keep_the_lists_of_those_that_were_there_before(void **state)
+{
+	static const struct catalog_server renewed[] = { { "new", NULL, NULL }, { "git-hub_2", NULL, NULL },
+		{ "a", NULL, NULL } };
+	bool own[3][LIST_KINDS];
+	struct catalog_changes changes = { .own = own };
+	struct catalog *c = new_catalog(true);
+
+	(void)state;
+	set(c, A, LIST_TOOLS, "[{\"name\":\"x\"}]");
+	set(c, B, LIST_PROMPTS, "[{\"name\":\"p\"}]");
+	set(c, GITHUB, LIST_TOOLS, "[{\"name\":\"get_it\"},{\"name\":\"put_it\"}]");
+	catalog_renew(&c, renewed, 3, &changes);
+	assert_walk(c, SCOPE_ALL, LIST_TOOLS, "name", "git-hub_2__get_it git-hub_2__put_it a__x ");
+	assert_route(c, SCOPE_ALL, LIST_TOOLS, "a__x", 2, "x", true);
+	assert_true(changes.merged[LIST_TOOLS] && changes.merged[LIST_PROMPTS]);
+	assert_false(changes.merged[LIST_RESOURCES]);
+	assert_true(own[1][LIST_TOOLS]); /* more of it is included now */
+	assert_false(own[2][LIST_TOOLS] || own[0][LIST_TOOLS] || own[1][LIST_PROMPTS]);
+	catalog_renew(&c, renewed, 3, &changes);
+	assert_false(changes.merged[LIST_TOOLS] || own[1][LIST_TOOLS]);
+	catalog_renew(&c, NULL, 0, &changes);
+	assert_list(c, SCOPE_ALL, LIST_TOOLS, "{\"tools\":[]}");
+	catalog_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -757,6 +783,7 @@ int main(void)
 		cmocka_unit_test(test_two_hundred_servers_with_fifty_tools_each),
 		cmocka_unit_test(test_a_name_of_underscores_is_nobodys),
 		cmocka_unit_test(test_random_changes_leave_what_the_lists_say),
+		cmocka_unit_test(test_other_servers_keep_the_lists_of_those_that_were_there_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

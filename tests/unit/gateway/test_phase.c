@@ -141,8 +141,23 @@ static void test_a_drain_is_held_until_cancelled(void **state)
 {
 	(void)state;
 	WALK(READY, ON(DRAIN, LAME_DUCK_HELD, DO(ANNOUNCE)), ON(DRAIN, LAME_DUCK_HELD, 0),
-	        ON(CALLS_DONE, LAME_DUCK_HELD, 0), ON(DRAIN_CANCEL, STARTING, DO(UNANNOUNCE) | DO(CHECK_STARTED)),
-	        ON(STARTED, READY, 0), ON(DRAIN_CANCEL, READY, 0));
+	        ON(CALLS_DONE, LAME_DUCK_HELD, 0), ON(START_DEADLINE, LAME_DUCK_HELD, 0),
+	        ON(DRAIN_CANCEL, READY, DO(UNANNOUNCE)), ON(DRAIN_CANCEL, READY, 0));
+}
+
+static void test_a_drain_before_the_start_is_over_lets_it_go_on(void **state)
+{
+	(void)state;
+	WALK(STARTING, ON(DRAIN, STARTING_HELD, DO(ANNOUNCE)), ON(DRAIN, STARTING_HELD, 0),
+	        ON(DRAIN_CANCEL, STARTING, DO(UNANNOUNCE)), ON(DRAIN, STARTING_HELD, DO(ANNOUNCE)),
+	        ON(STARTED, LAME_DUCK_HELD, 0));
+}
+
+static void test_sigterm_after_such_a_drain_is_one_while_starting(void **state)
+{
+	(void)state;
+	WALK(STARTING_HELD, ON(SIGTERM, DRAINING, DO(SET_BUDGET) | DO(REFUSE_NEW) | DO(STOP_UNREADY)),
+	        ON(CALLS_DONE, STOPPING_BACKENDS, DO(STOP_BACKENDS)));
 }
 
 static void test_sigterm_continues_a_drain_and_takes_away_its_way_back(void **state)
@@ -300,6 +315,8 @@ int main(void)
 		cmocka_unit_test(test_a_second_signal_hurries),
 		cmocka_unit_test(test_a_third_signal_kills_and_leaves_from_anywhere),
 		cmocka_unit_test(test_a_drain_is_held_until_cancelled),
+		cmocka_unit_test(test_a_drain_before_the_start_is_over_lets_it_go_on),
+		cmocka_unit_test(test_sigterm_after_such_a_drain_is_one_while_starting),
 		cmocka_unit_test(test_sigterm_continues_a_drain_and_takes_away_its_way_back),
 		cmocka_unit_test(test_the_end_of_stdin_ends_lame_duck),
 		cmocka_unit_test(test_stop_time_cuts_calls),

@@ -326,6 +326,35 @@ static void test_an_ended_session_stays_ended(void **state)
 	forget(other);
 }
 
+static void test_a_session_whose_key_was_taken_out_is_not_found_until_it_is_back(void **state)
+{
+	struct seal_key keys[2] = { { .id = SPAN("k") }, { .id = SPAN("k2") } };
+	struct replica *r = *state;
+	struct err e;
+
+	memset(keys[0].secret, 1, SEAL_KEY_BYTES);
+	memset(keys[1].secret, 2, SEAL_KEY_BYTES);
+	struct session *local = session_create_local(r->table, &client);
+	struct span token = new_token(r);
+	struct session *x = session_find(r->table, token, WALL);
+	assert_true(key_ring_set(r->keys, (struct seal_key[]){ keys[1], keys[0] }, 2, &e));
+	assert_true(is_found(r, token));
+	struct span fresh = new_token(r);
+	assert_true(key_ring_set(r->keys, &keys[0], 1, &e));
+	assert_ptr_equal(session_find(r->table, token, WALL), x);
+	assert_false(is_found(r, fresh));
+	keys[0].secret[0] = 0;
+	assert_true(key_ring_set(r->keys, &keys[0], 1, &e)); /* the same id, another secret */
+	assert_false(is_found(r, token));
+	assert_false(session_is_sealed(r->table, x));
+	assert_true(session_is_sealed(r->table, local));
+	assert_true(key_ring_set(r->keys, &keys[1], 1, &e));
+	assert_true(is_found(r, fresh));
+	assert_false(is_found(r, token));
+	forget(token);
+	forget(fresh);
+}
+
 static void test_tombstones_are_bounded(void **state)
 {
 	struct replica *r = *state;
@@ -520,6 +549,7 @@ int main(void)
 		with_replica(test_the_one_unused_for_longest_makes_room),
 		with_replica(test_no_new_session_while_all_are_in_use_but_old_ones_are_found),
 		with_replica(test_an_ended_session_stays_ended),
+		with_replica(test_a_session_whose_key_was_taken_out_is_not_found_until_it_is_back),
 		with_replica(test_tombstones_are_bounded),
 		with_replica(test_a_local_session_has_no_token_and_is_never_dropped),
 		cmocka_unit_test(test_ten_thousand_idle_sessions_are_dropped_in_many_turns),

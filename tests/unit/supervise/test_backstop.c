@@ -233,12 +233,18 @@ static void assert_ended_in_time(void)
 	assert_in_range(scene->took_ms, LIMIT_MS, LIMIT_MS + ROOM_MS);
 }
 
+static void assert_has(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("not in \"%s\": \"%s\"", text, part);
+}
+
 static void assert_all_is_said(void)
 {
-	assert_non_null(strstr(scene->said, "event=backstop module=backstop reason=fatal"));
-	assert_non_null(strstr(scene->said, "callback=the_way groups_killed=1 forced=true exit_code=70\n"));
+	assert_has(scene->said, "event=backstop module=backstop reason=fatal");
+	assert_has(scene->said, "callback=the_way groups_killed=1 forced=true exit_code=70\n");
 	assert_ptr_equal(strstr(scene->last_words, "{\"ts\":"), scene->last_words);
-	assert_non_null(strstr(scene->last_words, "\"exit_code\":70}\n"));
+	assert_has(scene->last_words, "\"exit_code\":70}\n");
 }
 
 static void run(void (*way)(void *arg))

@@ -1,0 +1,73 @@
+/*
+ * A server's slot: made with its configuration, and, when that is gone, its leaving. It serves nobody new then, but its
+ * calls in flight come to their end (each has a time limit). Then the server is stopped, and forgotten when it has.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "gateway/gateway_private.h"
+
+struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf)
+{
+	struct slot *slot = NEW(struct slot);
+
+	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
+	list_init(&slot->calls);
+	return slot;
+}
+
+void slot_free(struct slot *slot)
+{
+	post_cancel(&slot->leave_post);
+	list_unlink(&slot->in_leaving);
+	if (slot->backend != NULL)
+		slot->backend->ops->free(slot->backend);
+	backend_conf_free(&slot->conf);
+	free(slot);
+}
+
+bool slot_is_up(const struct slot *slot)
+{
+	return slot->state == BACKEND_READY || slot->state == BACKEND_IDLE;
+}
+
+static void on_leave(void *arg)
+{
+	struct slot *slot = arg;
+	struct gateway *gw = slot->gw;
+
+	if (slot->users > 0)
+		return;
+	if (slot->ended) {
+		log_info(&gw->log, "backend_removed", "a server that is not configured any more has left",
+		        F_STR("backend", slot->conf->name));
+		slot_free(slot);
+		gateway_changed(gw);
+	} else {
+		slot->backend->ops->stop(slot->backend, BACKEND_STOP_LADDER);
+	}
+}
+
+void slot_leave_soon(struct slot *slot)
+{
+	if (slot->leaving)
+		post_set(slot->gw->sched, &slot->leave_post, on_leave, slot);
+}
+
+void slot_leave(struct slot *slot)
+{
+	slot->leaving = true;
+	list_append(&slot->gw->leaving, &slot->in_leaving);
+	slot_leave_soon(slot);
+}
+
+struct slot *slot_next(const struct gateway *gw, struct slot *last)
+{
+	if (last == NULL || !last->leaving) {
+		size_t next = last == NULL ? 0 : last->index + 1;
+		if (next < gw->slot_count)
+			return gw->slots[next];
+	}
+	struct list *node = last != NULL && last->leaving ? last->in_leaving.next : gw->leaving.next;
+	return node != &gw->leaving ? list_entry(node, struct slot, in_leaving) : NULL;
+}

@@ -1,0 +1,191 @@
+/*
+ * Clients: each call is made, maybe cancelled, maybe left; it must get its own answer, once.
+ */
+#include <string.h>
+
+#include "mcp/rewrite.h"
+#include "scenario.h"
+
+static void on_message(void *arg, const struct pieces *json)
+{
+	struct client_call *c = arg;
+
+	(void)json;
+	REQUIRE(c->scenario, c->ends == 0 && !c->left);
+}
+
+static bool contains(struct span text, const char *what)
+{
+	return memmem(text.p, text.n, what, strlen(what)) != NULL;
+}
+
+/* The last word is what interface.md says, and this call's and no other's. */
+static void check_last_word(const struct client_call *c, enum end_reason why, const struct pieces *json)
+{
+	struct buf text = { 0 };
+	char id[32], echo[32], reason[64];
+
+	pieces_put(&text, json);
+	snprintf(id, sizeof(id), "\"id\":\"%d\"", c->id);
+	snprintf(echo, sizeof(echo), "\"call\":%d}", c->id);
+	snprintf(reason, sizeof(reason), "\"reason\":\"%s\"", end_reason_name(why));
+	REQUIRE(c->scenario, contains(buf_span(&text), id));
+	if (why == END_RESULT)
+		REQUIRE(c->scenario, !contains(buf_span(&text), "\"call\":") || contains(buf_span(&text), echo));
+	else if (why == END_SERVER_ERROR || why == END_REFUSED)
+		REQUIRE(c->scenario, contains(buf_span(&text), "\"error\":"));
+	else
+		REQUIRE(c->scenario, contains(buf_span(&text), "-32603") && contains(buf_span(&text), reason));
+	buf_free(&text);
+}
+
+static void on_ended(void *arg, enum end_reason why, const struct pieces *json)
+{
+	struct client_call *c = arg;
+	struct scenario *sc = c->scenario;
+
+	REQUIRE(sc, c->ends == 0 && !c->left);
+	world_tell(sc->world, "call %d ended: %s", c->id, end_reason_name(why));
+	check_last_word(c, why, json);
+	REQUIRE(sc, world_sched(sc->world)->now.ms <= c->until.ms || world_stalled_ms(sc->world) > 0);
+	c->ends++;
+	c->why = why;
+	c->call = NULL;
+	sc->waiting--;
+	if (sc->stopping && (why == END_RESULT || why == END_SERVER_ERROR || why == END_REFUSED))
+		sc->completed++;
+}
+
+static const struct reply_port port = { .message = on_message, .ended = on_ended };
+
+/* No call waits for ever: progress lengthens its time, up to a point, and a list waits for a start only so long. */
+static void put_request(struct client_call *c, struct buf *text)
+{
+	struct scenario *sc = c->scenario;
+	struct world *w = sc->world;
+	size_t server = chance(w, 5) ? sc->server_count : below(w, sc->server_count); /* the last one is nobody's */
+	msec_t most_ms = server < sc->server_count ? sc->servers[server].max_request_timeout_ms : 0;
+
+	c->until = mono_add(world_sched(w)->now, most_ms > FIRST_TRY_WAIT_MS ? most_ms : FIRST_TRY_WAIT_MS);
+	if (chance(w, 10))
+		buf_printf(text, "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/list\"}", c->id);
+	else if (chance(w, 5))
+		buf_printf(text, "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"ping\"}", c->id);
+	else
+		buf_printf(text,
+		        "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/call\",\"params\":{\"name\":\"s%zu__t\","
+		        "\"arguments\":{\"call\":%d},\"_meta\":{\"progressToken\":\"p%d\"}}}",
+		        c->id, server, c->id, c->id);
+}
+
+static void cancel(struct client_call *c, struct session *s)
+{
+	struct message_fault fault;
+	struct message m;
+	char text[160];
+
+	snprintf(text, sizeof(text),
+	        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"%d\"}}",
+	        c->id);
+	bool parsed = message_parse(span_of(text), 64, &m, &fault);
+	REQUIRE(c->scenario, parsed);
+	world_tell(c->scenario->world, "call %d is cancelled", c->id);
+	gateway_notify(c->scenario->gw, s, &m);
+}
+
+static void on_change(void *arg)
+{
+	struct client_call *c = arg;
+
+	if (c->call == NULL || c->scenario->exited)
+		return;
+	if (chance(c->scenario->world, 50)) {
+		cancel(c, c->scenario->session[c->id % SESSIONS]);
+		return;
+	}
+	world_tell(c->scenario->world, "the client of call %d leaves", c->id);
+	c->left = true;
+	gateway_client_gone(c->call);
+	c->call = NULL;
+	c->scenario->waiting--;
+}
+
+/* Only new requests are refused, and only while draining. */
+static void check_refusal(struct client_call *c, enum end_reason why)
+{
+	struct scenario *sc = c->scenario;
+	bool draining = lifecycle_phase(sc->lifecycle) >= PHASE_DRAINING;
+
+	REQUIRE(sc, why == (draining ? END_DRAINING : END_OVERLOADED));
+	sc->refused += sc->stopping;
+}
+
+static void on_make(void *arg)
+{
+	struct client_call *c = arg;
+	struct scenario *sc = c->scenario;
+	struct buf text = { 0 }, error = { 0 };
+	enum end_reason why = END_REASON_COUNT;
+	struct refusal refusal = { &why, &error };
+	struct message_fault fault;
+	struct message m;
+
+	if (sc->exited)
+		return;
+	sc->last_request = world_sched(sc->world)->now;
+	put_request(c, &text);
+	bool parsed = message_parse(buf_span(&text), 64, &m, &fault);
+	REQUIRE(sc, parsed);
+	c->call = gateway_submit(sc->gw, sc->session[c->id % SESSIONS], SCOPE_ALL, &m, &port, c, &refusal);
+	c->accepted = c->call != NULL;
+	sc->waiting += c->accepted;
+	REQUIRE(sc, c->ends == 0 && c->accepted == (buf_size(&error) == 0));
+	if (!c->accepted)
+		check_refusal(c, why);
+	world_tell(sc->world, "call %d: %s%.*s", c->id, c->accepted ? "" : "refused ", SPAN_ARG(buf_span(&text)));
+	if (c->accepted && chance(sc->world, 20))
+		event_set(sc->world, &c->change, (msec_t)below(sc->world, 3000), on_change, c);
+	buf_free(&text);
+	buf_free(&error);
+}
+
+void clients_plan(struct scenario *sc, msec_t within_ms)
+{
+	sc->call_count = (unsigned)below(sc->world, CALLS_MAX + 1);
+	for (unsigned i = 0; i < sc->call_count; i++) {
+		struct client_call *c = &sc->calls[i];
+		*c = (struct client_call){ .scenario = sc, .id = (int)i };
+		event_set(sc->world, &c->make, (msec_t)below(sc->world, (uint64_t)within_ms), on_make, c);
+	}
+}
+
+void clients_stop(struct scenario *sc)
+{
+	for (unsigned i = 0; i < sc->call_count; i++) {
+		event_stop(&sc->calls[i].make);
+		event_stop(&sc->calls[i].change);
+	}
+}
+
+/* Each accepted call has ended once, and the ledger says so: as the client saw it, unless it had left. */
+void clients_check(const struct scenario *sc)
+{
+	const struct ledger_counts *counts = gateway_counts(sc->gw);
+	uint64_t seen[END_REASON_COUNT] = { 0 }, accepted = 0, left = 0;
+
+	for (unsigned i = 0; i < sc->call_count; i++) {
+		const struct client_call *c = &sc->calls[i];
+		accepted += c->accepted;
+		left += c->left;
+		REQUIRE(sc, c->ends == (c->accepted && !c->left ? 1 : 0));
+		if (c->ends == 1)
+			seen[c->why]++;
+	}
+	REQUIRE(sc, counts->accepted == accepted);
+	for (enum end_reason why = 0; why < END_REASON_COUNT; why++) {
+		REQUIRE(sc, counts->ended[why] >= seen[why]);
+		accepted -= counts->ended[why];
+		left -= counts->ended[why] - seen[why];
+	}
+	REQUIRE(sc, accepted == 0 && left == 0);
+}

@@ -1,0 +1,119 @@
+/*
+ * One scenario: a gateway with its servers, the clients that call it, the orders that it gets (signals, drains), and
+ * what all of them have seen of it. Drawn from a seed by sim.c; a file each for the clients, the orders, and what must
+ * hold.
+ */
+#ifndef SLUICE_TESTS_SIM_SCENARIO_H
+#define SLUICE_TESTS_SIM_SCENARIO_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/lifecycle.h"
+#include "world.h"
+
+#define SERVERS_MAX 3
+#define CALLS_MAX 40
+#define SESSIONS 3
+#define ORDERS_MAX 13
+
+struct client_call {
+	struct scenario *scenario;
+	struct call *call; /* NULL: not made, refused, or ended */
+	unsigned ends;
+	enum end_reason why;
+	bool accepted, left;
+	mono_t until; /* it must have ended by then */
+	int id;
+	struct event make, change; /* change: it is cancelled, or its client leaves */
+};
+
+/* SIGTERM and its like, /drain, and what else happens to a whole gateway. */
+enum order_kind {
+	ORDER_TERM,
+	ORDER_INT,
+	ORDER_QUIT,
+	ORDER_STDIN_EOF,
+	ORDER_DRAIN,
+	ORDER_HOOK,
+	ORDER_CANCEL,
+	ORDER_WAIT,
+	ORDER_RELOAD,
+	ORDER_TERM_ALL, /* SIGTERM to the servers, from somebody else */
+	ORDER_KINDS
+};
+
+struct order {
+	struct scenario *scenario;
+	enum order_kind kind;
+	struct event event;
+	/* of a WAIT: */
+	struct drain_wait wait;
+	struct event leave; /* who waits gives up */
+	mono_t until;
+	bool waits;
+};
+
+/* What interface.md says of the budget, reckoned once more and in another way. All in ms of the loop's clock. */
+struct deadlines {
+	bool set;
+	mono_t t0, stop, end, killed;
+};
+
+struct scenario {
+	struct world *world;
+	uint64_t seed;
+	struct backend_conf servers[SERVERS_MAX];
+	size_t server_count;
+	msec_t longest_eof_ms, longest_term_ms; /* of the server that takes longest to stop */
+	struct lifecycle_conf lifecycle_conf;
+	struct sessions *sessions;
+	struct session *session[SESSIONS];
+	struct gateway *gw;
+	struct lifecycle *lifecycle;
+	struct client_call calls[CALLS_MAX];
+	unsigned call_count, waiting; /* waiting: clients, for the end of their calls */
+	struct order orders[ORDERS_MAX];
+	unsigned order_count;
+	struct timer fronts;
+	mono_t signal_sent, hook, backstop; /* MONO_NEVER: not yet */
+	mono_t last_request, exit_at;
+	bool held, stopping, hurried, exited; /* held: by /drain; stopping: a stop has begun, by whatever */
+	struct deadlines deadlines;
+	enum phase phase;            /* after the last turn */
+	bool cancelled;              /* a drain was, in this turn */
+	uint64_t completed, refused; /* since the stop began, as the clients saw it */
+};
+
+#define REQUIRE(sc, condition)                                                                                       \
+	do {                                                                                                         \
+		if (!(condition)) {                                                                                  \
+			printf("seed %llu: %s:%d: not so: %s\n", (unsigned long long)(sc)->seed, __FILE__, __LINE__, \
+			        #condition);                                                                         \
+			exit(1);                                                                                     \
+		}                                                                                                    \
+	} while (0)
+
+struct lifecycle_conf draw_lifecycle(struct world *w);
+
+/* Clients: so many calls within that time. */
+void clients_plan(struct scenario *sc, msec_t within_ms);
+void clients_stop(struct scenario *sc);
+void clients_check(const struct scenario *sc);
+
+/* Orders. The last one is a stop signal. Returns when that comes. */
+msec_t orders_plan(struct scenario *sc);
+void orders_stop(struct scenario *sc);
+
+/*
+ * What must hold: when a stop begins or is hurried, when the backstop is set, before a process is started, after each
+ * turn, and at the end.
+ */
+void check_stop_begins(struct scenario *sc);
+void check_hurried(struct scenario *sc);
+void check_backstop(const struct scenario *sc);
+void check_spawn(void *arg);
+void check_turn(struct scenario *sc);
+void check_end(const struct scenario *sc);
+
+#endif

@@ -1,0 +1,89 @@
+#include "backend/backend.h"
+
+#include "unit.h"
+
+static const char *const argv[] = { "server", "--fast", NULL };
+static const char *const env[] = { "PATH=/bin", "TOKEN=1", NULL };
+static const char *const globs[] = { "get_*", NULL };
+
+static const struct backend_conf plain = {
+	.name = "a",
+	.startup = STARTUP_EAGER,
+	.startup_timeout_ms = 1,
+	.request_timeout_ms = 2,
+	.max_request_timeout_ms = 3,
+	.idle = IDLE_FIXED,
+	.idle_ms = 4,
+	.argv = argv,
+	.env = env,
+	.include = globs,
+};
+
+static void test_a_copy_has_everything_of_its_own(void **state)
+{
+	struct backend_conf *copy = backend_conf_copy(&plain);
+
+	(void)state;
+	assert_int_equal(backend_conf_compare(&plain, copy), BACKEND_SAME);
+	assert_ptr_not_equal(copy->name, plain.name);
+	assert_ptr_not_equal(copy->argv[1], argv[1]);
+	assert_string_equal(copy->env[1], "TOKEN=1");
+	assert_null(copy->env[2]);
+	assert_null(copy->exclude);
+	assert_null(copy->cwd);
+	backend_conf_free(&copy);
+	assert_null(copy);
+	backend_conf_free(&copy);
+}
+
+static void test_only_what_makes_the_process_replaces_it(void **state)
+{
+	static const char *const more[] = { "server", "--fast", "--more", NULL };
+	static const char *const fewer[] = { "server", NULL };
+	static const char *const rotated[] = { "PATH=/bin", "TOKEN=2", NULL };
+	struct backend_conf b[4] = { plain, plain, plain, plain };
+
+	(void)state;
+	b[0].argv = more;
+	b[1].argv = fewer;
+	b[2].env = rotated;
+	b[3].cwd = "/srv";
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_REPLACED);
+		assert_int_equal(backend_conf_compare(&b[i], &plain), BACKEND_REPLACED);
+	}
+}
+
+static void test_everything_else_only_retunes_it(void **state)
+{
+	struct backend_conf b[12];
+
+	(void)state;
+	for (size_t i = 0; i < 12; i++)
+		b[i] = plain;
+	b[0].startup = STARTUP_LAZY;
+	b[1].startup_timeout_ms++;
+	b[2].request_timeout_ms++;
+	b[3].max_request_timeout_ms++;
+	b[4].idle = IDLE_NEVER;
+	b[5].idle_ms++;
+	b[6].min_idle_ms++;
+	b[7].max_idle_ms++;
+	b[8].stop_eof_ms++;
+	b[9].stop_term_ms++;
+	b[10].include = NULL;
+	b[11].exclude = globs;
+	for (size_t i = 0; i < 12; i++)
+		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_RETUNED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_copy_has_everything_of_its_own),
+		cmocka_unit_test(test_only_what_makes_the_process_replaces_it),
+		cmocka_unit_test(test_everything_else_only_retunes_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
