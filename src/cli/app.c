@@ -43,7 +43,7 @@ static enum log_format early_format(const struct config_sources *from)
 	return span_eq(format, SPAN("json")) ? LOG_JSON : LOG_TEXT;
 }
 
-static void log_messages(const struct logger *lg, const struct config_messages *messages)
+void app_log_messages(const struct app *app, const struct config_messages *messages)
 {
 	static const struct {
 		enum log_level level;
@@ -54,8 +54,10 @@ static void log_messages(const struct logger *lg, const struct config_messages *
 		[CONFIG_INFO] = { LOG_INFO, "config_info" },
 	};
 
+	struct logger lg = app_logger(app, "config");
+
 	for (const struct config_message *m = messages->first; m != NULL; m = m->next)
-		LOG_AT(lg, rows[m->kind].level, rows[m->kind].event, m->sentence, F_STR("path", m->path),
+		LOG_AT(&lg, rows[m->kind].level, rows[m->kind].event, m->sentence, F_STR("path", m->path),
 		        F_STR("file", m->source), F_INT("line", m->line), F_INT("column", m->column));
 }
 
@@ -89,13 +91,18 @@ static void watch_log(struct app *app)
 	watch_set(app->log_watch, WATCH_READ);
 }
 
-static void set_log(struct app *app)
+void app_set_log_levels(struct app *app, const struct config *config)
 {
 	struct err e;
+	bool known = log_set_levels(app->log, span_of(config->log_level), &e);
 
-	log_set_format(app->log, app->config->log_format);
-	bool known = log_set_levels(app->log, span_of(app->config->log_level), &e);
 	assert(known); /* checked with the configuration */
+}
+
+static void set_log(struct app *app)
+{
+	log_set_format(app->log, app->config->log_format);
+	app_set_log_levels(app, app->config);
 }
 
 static bool load(struct app *app, const struct config_sources *from)
@@ -103,11 +110,10 @@ static bool load(struct app *app, const struct config_sources *from)
 	struct config_messages messages = { 0 };
 
 	app->log = log_open(STDERR_FILENO, early_format(from));
-	app->config = config_load(from, &messages, NULL);
+	app->config = config_load(from, &messages, &app->files);
 	if (app->config != NULL)
 		set_log(app);
-	struct logger lg = app_logger(app, "config");
-	log_messages(&lg, &messages);
+	app_log_messages(app, &messages);
 	note_fault(app, &messages);
 	config_messages_free(&messages);
 	return app->config != NULL;
@@ -123,10 +129,9 @@ static uint64_t random_u64(void)
 	return value;
 }
 
-static bool make_gateway(struct app *app, struct err *e)
+static struct gateway_conf gateway_conf_of(const struct config *c)
 {
-	const struct config *c = app->config;
-	const struct gateway_conf conf = {
+	return (struct gateway_conf){
 		.servers = c->servers,
 		.server_count = c->server_count,
 		.prefixed = !c->namespace_never,
@@ -136,6 +141,12 @@ static bool make_gateway(struct app *app, struct err *e)
 		.version = SLUICE_VERSION,
 		.fail_on_required_loss = c->lifecycle.fail_on_required_loss,
 	};
+}
+
+static bool make_gateway(struct app *app, struct err *e)
+{
+	const struct config *c = app->config;
+	const struct gateway_conf conf = gateway_conf_of(c);
 	struct sched *sched = loop_sched(app->loop);
 	struct logger lg = app_logger(app, "gateway");
 
@@ -147,9 +158,12 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static void make_backends(struct app *app)
+/* For those that have none yet. */
+static void make_backends(struct app *app, size_t server_count)
 {
-	for (size_t i = 0; i < app->config->server_count; i++) {
+	for (size_t i = 0; i < server_count; i++) {
+		if (gateway_backend(app->gateway, i) != NULL)
+			continue;
 		const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
 		struct logger lg = app_logger(app, "backend");
 		gateway_attach(app->gateway, i,
@@ -199,7 +213,8 @@ static bool make_parts(struct app *app, struct err *e)
 		return false;
 	if (!raise_limits(app, e) || !make_gateway(app, e))
 		return false;
-	make_backends(app);
+	make_backends(app, app->config->server_count);
+	app->live = app->config;
 	return true;
 }
 
@@ -210,6 +225,22 @@ static int start(struct app *app)
 	struct logger lg = app_logger(app, "main");
 	log_error(&lg, "start_failed", "cannot start", F_ERR(&app->fault));
 	return CLI_INTERNAL;
+}
+
+void app_set_servers(struct app *app, const struct config *config, struct reload_counts *counts)
+{
+	const struct gateway_conf conf = gateway_conf_of(config);
+
+	gateway_reload(app->gateway, &conf, counts);
+	make_backends(app, config->server_count);
+	gateway_start(app->gateway);
+}
+
+void app_put_config(struct app *app, struct config *config)
+{
+	if (app->live != app->config)
+		config_free(&app->live);
+	app->live = config;
 }
 
 int app_open(

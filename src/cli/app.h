@@ -11,7 +11,10 @@
 #include "supervise/child.h"
 
 struct app {
-	struct config *config;
+	struct config *config; /* at the start: what only a restart changes stays as it is in there */
+	struct config
+	        *live; /* the one that was applied last, or the same: servers, session keys, lifecycle, log level */
+	struct config_files files; /* that the first one was made from */
 	struct log *log;
 	struct watch *log_watch; /* the log's reader takes bytes again */
 	struct loop *loop;
@@ -32,6 +35,12 @@ int app_open(
 
 /* The same with a configuration that the caller has loaded, which is taken over. */
 int app_open_loaded(struct app *app, struct config **config, void (*signal)(void *arg, int signo, int pid), void *arg);
+
+/* For a reload: what it brings, piece by piece, and at last the configuration itself, which is taken over. */
+void app_log_messages(const struct app *app, const struct config_messages *messages);
+void app_set_log_levels(struct app *app, const struct config *config);
+void app_set_servers(struct app *app, const struct config *config, struct reload_counts *counts);
+void app_put_config(struct app *app, struct config *config);
 
 /* A logger of that module. */
 struct logger app_logger(const struct app *app, const char *module);

@@ -132,10 +132,10 @@ static struct config *load_or_leave(const struct cli *c)
 }
 
 /* --timeout is the one limit: no server may be cut earlier. */
-static void lift_limits(struct config *config, msec_t ms)
+static void lift_limits(struct config *config, msec_t timeout_ms)
 {
-	for (size_t i = 0; ms > 0 && i < config->server_count; i++)
-		config->servers[i].request_timeout_ms = config->servers[i].max_request_timeout_ms = ms;
+	for (size_t i = 0; timeout_ms > 0 && i < config->server_count; i++)
+		config->servers[i].request_timeout_ms = config->servers[i].max_request_timeout_ms = timeout_ms;
 }
 
 void oneshot_open(struct oneshot *o, const struct cli *c, const char *command)

@@ -8,6 +8,7 @@
 #include "cli/app.h"
 #include "cli/cli.h"
 #include "cli/last_words.h"
+#include "cli/reload.h"
 #include "front/http_front.h"
 #include "front/stdio_front.h"
 #include "net/address.h"
@@ -22,6 +23,7 @@ struct serve {
 	const struct cli_options *options;
 	struct logger log;
 	struct lifecycle *lifecycle;
+	struct reload *reload;
 	struct backstop *backstop;
 	struct http_front *http;   /* main and admin port; the admin port also in stdio mode */
 	struct stdio_front *stdio; /* NULL over HTTP */
@@ -41,6 +43,8 @@ static void on_announce(void *arg, bool on)
 	struct serve *s = arg;
 
 	http_front_announce(s->http, on);
+	if (!on)
+		reload_resume(s->reload);
 }
 
 static mono_t on_last_request(void *arg)
@@ -161,8 +165,7 @@ static void on_signal(void *arg, int signo, int pid)
 
 	(void)pid;
 	if (signo == SIGHUP) {
-		log_warn(&s->log, "reload_ignored",
-		        "the configuration is not reloaded while running: restart to apply it");
+		reload_ask(s->reload);
 		return;
 	}
 	stop(s, signo == SIGTERM ? STOP_TERM : signo == SIGINT ? STOP_INT : STOP_QUIT);
@@ -293,7 +296,7 @@ static int exit_code(const struct serve *s, const struct lifecycle_summary *sum,
 	if (span_eq(span_of(sum->reason), SPAN("fatal")))
 		return CLI_UNAVAILABLE;
 	bool cut = sum->aborted > 0 || stats->killed > 0;
-	return s->app.config->lifecycle.strict_exit && cut ? CLI_CUT : CLI_OK;
+	return s->app.live->lifecycle.strict_exit && cut ? CLI_CUT : CLI_OK;
 }
 
 static int say_last_words(const struct serve *s)
@@ -350,6 +353,7 @@ static int serve(struct serve *s, const struct config_sources *sources)
 		log_error(&s->log, "start_failed", "cannot start", F_ERR(&s->app.fault));
 		return say_not_started(s, CLI_UNAVAILABLE);
 	}
+	s->reload = reload_new(&s->app, sources, s->lifecycle);
 	lifecycle_start(s->lifecycle);
 	loop_run(s->app.loop);
 	return say_last_words(s);

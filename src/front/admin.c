@@ -112,6 +112,15 @@ static void put_call_counts(struct buf *out, const struct ledger_counts *c)
 	buf_printf(out, "sluice_calls_refused_total %llu\n", (unsigned long long)c->refused);
 }
 
+static void put_reloads(struct buf *out, const struct ledger_counts *c)
+{
+	put_metric(out, "config_reloads_total", "counter",
+	        "Times that the configuration was read again, by what came of it.");
+	for (enum reload_result result = 0; result < RELOAD_RESULT_COUNT; result++)
+		buf_printf(out, "sluice_config_reloads_total{result=\"%s\"} %llu\n", reload_result_name(result),
+		        (unsigned long long)c->reloads[result]);
+}
+
 static void put_backends(struct buf *out, const struct gateway *gw, size_t n)
 {
 	put_metric(out, "backend_restarts_total", "counter", "Starts after a death or a failed start.");
@@ -146,6 +155,7 @@ static void answer_metrics(
 	put_call_counts(&body, gateway_counts(p->gw));
 	put_metric(&body, "late_connections_total", "counter", "Connections accepted in lame-duck and after it.");
 	buf_printf(&body, "sluice_late_connections_total %llu\n", (unsigned long long)late_connections);
+	put_reloads(&body, gateway_counts(p->gw));
 	put_backends(&body, p->gw, state.configured);
 	put_process(&body, p);
 	put_metric(&body, "build_info", "gauge", "The version, as a label.");

@@ -12,9 +12,10 @@ from signal import SIGKILL
 import pytest
 
 from harness import BINARY, children_of, descendants_of, known_children, wait_until
+from unshare import UNSHARE
 
 INIT = [sys.executable, "-S", "-E", str(pathlib.Path(__file__).with_name("init.py"))]
-NAMESPACE = ["unshare", "--pid", "--fork"]  # /proc is still that of the outer one
+NAMESPACE = [*UNSHARE, "--pid", "--fork"]  # /proc is still that of the outer one
 OWN_PROC = [*NAMESPACE, "--mount-proc"]
 
 PLACES = {

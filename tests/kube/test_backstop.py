@@ -10,6 +10,7 @@ from signal import SIGINT, SIGKILL, SIGTERM
 import pytest
 
 import faults
+import places
 from harness import BINARY, PATIENCE, Log, children_of, descendants_of, example, fake, is_alive, known_children, servers, wait_until
 from http_client import Connection
 from scale import dur, life
@@ -141,7 +142,7 @@ def test_as_pid_1_it_ends_by_itself_too(sluice, tmp_path):
     """Where no default action of a signal reaches it, and the end of it is the end of all in its namespace."""
     if os.geteuid() != 0:
         pytest.skip("needs the right to make a pid namespace")
-    command = ["unshare", "--pid", "--fork", "--mount-proc", str(BINARY), "serve", "--http", "127.0.0.1:0", "--admin", "off"]
+    command = [*places.OWN_PROC, str(BINARY), "serve", "--http", "127.0.0.1:0", "--admin", "off"]
     command += ["--log-format", "json", "--config", str(sluice.write(config(tmp_path)))]
     p = subprocess.Popen(command, env=faults.with_faults(), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     known_children.add(p.pid)

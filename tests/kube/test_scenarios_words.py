@@ -18,6 +18,7 @@ import harness
 from harness import BINARY, NO_LAME_DUCK, PATIENCE, clean_env, example, fake, known_children, servers, wait_until
 from mcp_client import call, text_of, unwrap
 from scale import dur, life
+from unshare import UNSHARE
 
 LIFECYCLE = {"gracePeriod": dur(30), "margin": dur(2), "lameDuck": {"min": "0s", "quiet": "0s", "max": "0s"}}
 
@@ -293,7 +294,7 @@ def test_a_fault_of_the_configuration_is_told_in_the_last_words(sluice, tmp_path
         "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && : >/dev/termination-log || exit 99\n"
         '"$0" serve --http 127.0.0.1:0 --config "$1" 2>/dev/null </dev/null; echo $?; cat /dev/termination-log'
     )
-    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, str(BINARY), str(path)], capture_output=True, env=clean_env(), timeout=20 * PATIENCE)
+    done = subprocess.run([*UNSHARE, "--mount", "sh", "-c", script, str(BINARY), str(path)], capture_output=True, env=clean_env(), timeout=20 * PATIENCE)
     if done.returncode == 99:
         pytest.skip("may not mount here")
     code, line = done.stdout.decode().splitlines()

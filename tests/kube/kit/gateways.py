@@ -50,6 +50,16 @@ def sluice_config(server, **top):
     return {"mcpServers": {SERVER: entry}, "session": {"keys": [{"id": "k", "secret": SESSION_KEY}]}, **top}
 
 
+def sluice_lifecycle(scale=1.0, grace=30, **more):
+    """The default lifecycle, with its durations scaled."""
+
+    def dur(seconds):
+        return f"{round(seconds * scale * 1000)}ms"
+
+    lame_duck = {"min": dur(5), "quiet": dur(2), "max": dur(10)}
+    return {"gracePeriod": dur(grace), "margin": dur(2), "lameDuck": lame_duck, **more}
+
+
 def write(directory, name, config):
     path = pathlib.Path(directory) / name
     path.write_text(json.dumps(config))

@@ -279,8 +279,12 @@ class Pod:
         except OSError:
             return False
         self.node.own(popen.pid)
-        while popen.poll() is None:
-            await asyncio.sleep(0.01)
+        try:
+            while popen.poll() is None:
+                await asyncio.sleep(0.01)
+        finally:
+            popen.kill()  # one that was left to itself ends with the drill
+            popen.wait()
         return popen.returncode == 0
 
     def _stop_container(self, seconds):
@@ -307,8 +311,9 @@ class Pod:
         self._signal(number)
 
     async def close(self):
-        for task in (self._life, self._termination, *self._workers, *self._abandoned):
-            if task:
-                task.cancel()
+        tasks = [task for task in (self._life, self._termination, *self._workers, *self._abandoned) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._kill_timer:
             self._kill_timer.cancel()

@@ -15,9 +15,11 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from unshare import UNSHARE
+
 MARK = "KUBE_KIT_MARK"
 PORTS = range(18000, 32000)  # below the ephemeral ones, so that no client takes a pod's port
-UNSHARE = ["unshare", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child", "--"]
+NAMESPACE = [*UNSHARE, "--pid", "--mount", "--mount-proc", "--fork", "--kill-child", "--"]
 TCP_LISTEN = "0A"
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -111,7 +113,7 @@ class Process:
         key, _, value = self.mark.decode().partition("=")
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
-                [*(UNSHARE if pid_namespace else []), *map(str, command)],
+                [*(NAMESPACE if pid_namespace else []), *map(str, command)],
                 env={**env, key: value},
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
