@@ -168,7 +168,8 @@ static void on_signal(void *arg, int signo, int pid)
 		reload_ask(s->reload);
 		return;
 	}
-	stop(s, signo == SIGTERM ? STOP_TERM : signo == SIGINT ? STOP_INT : STOP_QUIT);
+	enum stop_signal term = s->options->http != NULL ? STOP_TERM : STOP_TERM_ALONE;
+	stop(s, signo == SIGTERM ? term : signo == SIGINT ? STOP_INT : STOP_QUIT);
 }
 
 static void on_stdin_eof(void *arg)
@@ -224,26 +225,15 @@ static bool open_stdio(struct serve *s, struct err *e)
 	return s->stdio != NULL;
 }
 
-/* Lame-duck is for those who must hear that they have to go elsewhere: the one client of a stdio front has nowhere to
- * go, and kills us two seconds after its SIGTERM (interface.md, section 5). */
-static struct lifecycle_conf lifecycle_conf(const struct serve *s)
-{
-	struct lifecycle_conf conf = s->app.config->lifecycle;
-
-	if (s->options->http == NULL)
-		conf.lame_duck_min_ms = conf.lame_duck_quiet_ms = conf.lame_duck_max_ms = 0;
-	return conf;
-}
-
 static void make_lifecycle(struct serve *s)
 {
-	struct lifecycle_conf conf = lifecycle_conf(s);
+	const struct config *c = s->app.config;
 	struct logger lg = app_logger(&s->app, "lifecycle");
 	msec_t eof_ms, term_ms;
 
-	config_longest_stop(s->app.config, &eof_ms, &term_ms);
-	s->lifecycle =
-	        lifecycle_new(&conf, eof_ms, term_ms, s->app.gateway, loop_sched(s->app.loop), &lifecycle_ops, s, &lg);
+	config_longest_stop(c, &eof_ms, &term_ms);
+	s->lifecycle = lifecycle_new(
+	        &c->lifecycle, eof_ms, term_ms, s->app.gateway, loop_sched(s->app.loop), &lifecycle_ops, s, &lg);
 }
 
 static bool start_backstop(struct serve *s, struct err *e)

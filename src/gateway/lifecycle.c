@@ -390,6 +390,7 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 		enum phase_event first;
 	} rows[] = {
 		[STOP_TERM] = { "SIGTERM", PHASE_EV_SIGTERM },
+		[STOP_TERM_ALONE] = { "SIGTERM", PHASE_EV_SIGINT },
 		[STOP_INT] = { "SIGINT", PHASE_EV_SIGINT },
 		[STOP_STDIN_EOF] = { "stdin_eof", PHASE_EV_STDIN_EOF },
 		[STOP_QUIT] = { "SIGQUIT", PHASE_EV_NOW },
@@ -398,7 +399,7 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 
 	if (l->reason == NULL)
 		l->reason = rows[what].name;
-	else if (what == STOP_TERM || what == STOP_INT)
+	else if (what != STOP_STDIN_EOF && what != STOP_QUIT)
 		event = l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN;
 	l->hurried = l->hurried || event == PHASE_EV_AGAIN;
 	step(l, event);

@@ -38,7 +38,9 @@ void lifecycle_free(struct lifecycle **l);
 /* Listeners are up: starts the backends. */
 void lifecycle_start(struct lifecycle *l);
 
-enum stop_signal { STOP_TERM, STOP_INT, STOP_STDIN_EOF, STOP_QUIT };
+/* TERM_ALONE: SIGTERM to a front with a single client (stdio). Lame-duck is for those who have to hear that they must
+ * go elsewhere; that client has nowhere to go, and kills us two seconds after its SIGTERM (interface.md, section 5). */
+enum stop_signal { STOP_TERM, STOP_TERM_ALONE, STOP_INT, STOP_STDIN_EOF, STOP_QUIT };
 void lifecycle_stop(struct lifecycle *l, enum stop_signal what);
 void lifecycle_fronts_done(struct lifecycle *l);
 

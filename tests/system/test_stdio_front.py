@@ -337,9 +337,12 @@ def test_a_signal_alone_ends_it_too(front, number):
 
 
 def test_there_is_no_lame_duck_for_a_single_client(sluice):
-    """It would kill us two seconds after its SIGTERM."""
+    """It would kill us two seconds after its SIGTERM. A reload changes nothing about that."""
     s = sluice.stdio(servers(ex=example(), lifecycle={}))
     s.stdio_client().initialize()
+    sluice.write(servers(ex=example(), lifecycle={"lameDuck": {"min": "8s", "max": "9s"}}), "servers-1.json")
+    s.signal(signal.SIGHUP)
+    s.log.wait("reloaded")
     s.signal(signal.SIGTERM)
     code, seconds = s.timed_wait()
     assert code == 0 and seconds < 1.8 * PATIENCE
