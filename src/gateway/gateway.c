@@ -33,7 +33,7 @@ struct gateway *gateway_new(
 	list_init(&gw->held);
 	list_init(&gw->leaving);
 	gw->slot_count = conf->server_count;
-	gw->slots = mem_zalloc(gw->slot_count * sizeof(*gw->slots));
+	gw->slots = mem_zalloc(gw->slot_count * sizeof(struct slot *));
 	for (size_t i = 0; i < gw->slot_count; i++)
 		gw->slots[i] = slot_new(gw, i, &conf->servers[i]);
 	gw->conf.servers = NULL; /* the caller's, and every slot has its own */

@@ -149,8 +149,10 @@ static void check_restart(struct span section, const char *prefix, const struct 
 static void test_the_manual_tells_every_key_that_needs_a_restart(void **state)
 {
 	struct span section = section_of(*state, "Reload");
-	const char *list = memmem(section.p, section.n, "These need a restart", 20);
 
+	if (!span_is_set(section))
+		fail_msg("the manual has no such section");
+	const char *list = memmem(section.p, section.n, "These need a restart", 20);
 	assert_non_null(list);
 	check_restart(span_between(list, span_end(section)), "", config_keys);
 }
