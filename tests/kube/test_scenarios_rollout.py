@@ -242,8 +242,10 @@ def test_cycles_of_start_and_stop_under_load_leave_nothing(tmp_path):
         fds, times, old = None, [], first
         ledger.short_calls(2, 0.1)
         duck = {"min": "250ms", "quiet": "50ms", "max": "1s"}  # more than the clients' pause
+        often = Probe("/readyz", period=0.1 / LIFE, failure=1, timeout=5 * PATIENCE / LIFE)
         for n in range(cycles):
-            fresh = await c.add(spec(c, f"pod-{n}", lifecycle={"lameDuck": duck})).wait_ready(120)
+            wanted = dataclasses.replace(spec(c, f"pod-{n}", lifecycle={"lameDuck": duck}), readiness=often)
+            fresh = await c.add(wanted).wait_ready(120)
             old.delete()
             await gone(c, old)
             times.append(old.when("exited") - old.when("signalled"))
