@@ -28,7 +28,7 @@ EXIT_S = 5.0  # far more than a gateway needs to leave that has nothing in fligh
 LOST_S = 0.1  # it is up, and has said nothing of a signal for so long: it did not get any
 CLONE_NEWPID, SYS_CLONE = 0x20000000, {"x86_64": 56, "aarch64": 220}[os.uname().machine]
 
-libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.PyDLL(None, use_errno=True)  # keeps the GIL, which another thread would have taken in a clone of this one
 
 
 @dataclass
