@@ -41,7 +41,7 @@ def pause():
     try:
         init = wait_until(lambda: children_of(outer.pid), what="the pause process")[0]
         wait_until(lambda: "init.py" in pathlib.Path(f"/proc/{init}/cmdline").read_text(), what="the pause process")
-        yield ["nsenter", "--target", str(init), "--pid", "--mount"], init
+        yield ["nsenter", "--target", str(init), "--pid", "--mount", "--root"], init
     finally:
         for pid in children_of(outer.pid):
             os.kill(pid, SIGKILL)

@@ -159,7 +159,7 @@ def test_s07_two_hundred_that_connect_at_the_last_moment_are_not_reset(sluice):
 def test_s09_a_call_that_fits_is_answered_and_the_process_leaves_with_it(sluice):
     s = start(sluice, {"lameDuck": NO_DUCK})
     with s.client() as c:
-        pending = c.in_background(call("five", "ex__sleep", {"ms": round(life(5) * 1000)}))
+        pending = c.in_background(call("five", "ex__sleep", {"ms": round(life(5) * 1000)}), 30)
         in_flight(s, 1)
         begun = terminate(s, "draining")
         assert text_of(unwrap(pending.join())) == "slept"
@@ -323,7 +323,7 @@ def test_s15_who_asks_before_sending_may_send_in_lame_duck(sluice):
 def test_s15_who_asks_before_sending_is_refused_while_draining(sluice):
     s = start(sluice, {"lameDuck": NO_DUCK})
     with s.client() as c, s.connect() as asking:
-        pending = c.in_background(call("old", "ex__sleep", {"ms": round(life(10) * 1000)}))
+        pending = c.in_background(call("old", "ex__sleep", {"ms": round(life(10) * 1000)}), 30)
         in_flight(s, 1)
         terminate(s, "draining")
         headers, _ = expecting(c, 1)
@@ -346,12 +346,9 @@ def test_s16_a_slow_reader_gets_bytes_to_the_end_and_is_counted_when_it_is_cut(s
         terminate(s, "draining")
         got = 0
         assert s.get("/livez").status == 200, "others are answered at once"
-        try:
-            while True:
-                got += len(slow.sock.recv(4096)) or 1 / 0
-                time.sleep(0.002)
-        except (ZeroDivisionError, ConnectionError):
-            pass
+        while s.process.poll() is None:
+            got += len(slow.sock.recv(4096))
+            time.sleep(life(0.02))
         slow.close()
         assert 10_000 < got < 50_000_000
     assert s.wait(60) == 0

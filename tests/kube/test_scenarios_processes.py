@@ -468,7 +468,7 @@ def test_the_ladder_works_wherever_the_gateway_runs(sluice, tmp_path, place):
 def left_behind_by_exec(s):
     """Two processes of a command that entered the namespace of the gateway and is gone: one lives on, one ends soon."""
     script = "setsid sleep 1000 & setsid sleep 0.05 & exit 0"
-    subprocess.run(["nsenter", "--target", str(s.pid), "--pid", "--mount", "sh", "-c", script], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["nsenter", "--target", str(s.pid), "--pid", "--mount", "--root", "sh", "-c", script], check=True, stdin=subprocess.DEVNULL)
 
 
 def sleeper_of(s):
