@@ -159,6 +159,13 @@ static void stop(struct serve *s, enum stop_signal what)
 	lifecycle_stop(s->lifecycle, what);
 }
 
+static void on_stdin_eof(void *arg)
+{
+	struct serve *s = arg;
+
+	stop(s, STOP_STDIN_EOF);
+}
+
 static void on_signal(void *arg, int signo, int pid)
 {
 	struct serve *s = arg;
@@ -168,15 +175,10 @@ static void on_signal(void *arg, int signo, int pid)
 		reload_ask(s->reload);
 		return;
 	}
+	if (s->stdio != NULL && stdio_front_is_hung_up(s->stdio))
+		on_stdin_eof(s); /* that was the first request, and this is the second */
 	enum stop_signal term = s->options->http != NULL ? STOP_TERM : STOP_TERM_ALONE;
 	stop(s, signo == SIGTERM ? term : signo == SIGINT ? STOP_INT : STOP_QUIT);
-}
-
-static void on_stdin_eof(void *arg)
-{
-	struct serve *s = arg;
-
-	stop(s, STOP_STDIN_EOF);
 }
 
 /* ---- start ---- */
@@ -294,6 +296,8 @@ static int say_last_words(const struct serve *s)
 	struct supervisor_stats stats;
 
 	uint64_t undelivered = http_front_undelivered(s->http);
+	if (s->stdio != NULL)
+		undelivered += stdio_front_undelivered(s->stdio);
 	lifecycle_summary(s->lifecycle, &sum);
 	sum.completed -= undelivered < sum.completed ? undelivered : sum.completed;
 	sum.aborted += undelivered;

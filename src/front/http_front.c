@@ -210,5 +210,5 @@ uint64_t http_front_late_connections(const struct http_front *f)
 
 uint64_t http_front_undelivered(const struct http_front *f)
 {
-	return main_stats(f).undelivered;
+	return f->server != NULL ? http_server_undelivered(f->server) : 0;
 }

@@ -35,7 +35,7 @@ mono_t http_front_last_request(const struct http_front *f); /* but for probes */
 void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *arg), void *arg);
 void http_front_leave(struct http_front *f);
 
-/* Of the main port, for the last line: see http_server_stats. */
+/* Of the main port, for the last line: see http_server.h. */
 uint64_t http_front_late_connections(const struct http_front *f);
 uint64_t http_front_undelivered(const struct http_front *f);
 

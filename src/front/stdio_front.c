@@ -1,6 +1,7 @@
 #include "front/stdio_front.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ struct stdio_front {
 	struct watch *in, *out; /* our ends of the pumps; NULL: closed */
 	struct buf line;        /* the part of a line that has come */
 	struct buf waiting;     /* to be written */
+	struct buf owed;        /* where in the output each server's answer in `waiting` ends: one uint64_t each */
+	uint64_t written;       /* bytes of the output that are not waiting any more */
 	bool skipping;          /* the rest of a line that is too long */
 	bool ended;             /* stdin is at its end, or stdout is broken */
 	struct post flush;
@@ -64,6 +67,18 @@ static void set_watches(struct stdio_front *f)
 		watch_set(f->in, full ? 0 : WATCH_READ);
 }
 
+static void forget_written(struct stdio_front *f)
+{
+	uint64_t end;
+
+	while (buf_size(&f->owed) > 0) {
+		memcpy(&end, buf_span(&f->owed).p, sizeof(end));
+		if (end > f->written)
+			return;
+		buf_take(&f->owed, sizeof(end));
+	}
+}
+
 static void flush(void *arg)
 {
 	struct stdio_front *f = arg;
@@ -74,6 +89,8 @@ static void flush(void *arg)
 		if (n < 0)
 			break; /* EAGAIN, or a broken pump, which is seen by reading */
 		buf_take(&f->waiting, (size_t)n);
+		f->written += (uint64_t)n;
+		forget_written(f);
 	}
 	if (f->closed != NULL && f->out != NULL && buf_size(&f->waiting) == 0)
 		shutdown(watch_fd(f->out), SHUT_WR);
@@ -125,11 +142,21 @@ static void on_message(void *arg, const struct pieces *json)
 		write_line(f, json);
 }
 
+/* A call that its server has answered is not completed before its client has the answer. */
+static void owe(struct stdio_front *f)
+{
+	uint64_t end = f->written + buf_size(&f->waiting);
+
+	buf_add(&f->owed, (struct span){ (const char *)&end, sizeof(end) });
+}
+
 /* MCP 2025-11-25, Cancellation: a cancelled request is not answered. */
 static void on_ended(void *arg, enum end_reason why, const struct pieces *json)
 {
 	if (why != END_CANCELLED)
 		write_line(arg, json);
+	if (why == END_RESULT || why == END_SERVER_ERROR)
+		owe(arg);
 }
 
 static void on_push_end(void *arg)
@@ -298,7 +325,20 @@ void stdio_front_free(struct stdio_front **fp)
 	watch_close(&f->out);
 	buf_free(&f->line);
 	buf_free(&f->waiting);
+	buf_free(&f->owed);
 	free(f);
+}
+
+bool stdio_front_is_hung_up(const struct stdio_front *f)
+{
+	struct pollfd in = { .fd = f->conf.in, .events = POLLRDHUP };
+
+	return f->ended || (poll(&in, 1, 0) > 0 && (in.revents & (POLLRDHUP | POLLHUP)));
+}
+
+uint64_t stdio_front_undelivered(const struct stdio_front *f)
+{
+	return buf_size(&f->owed) / sizeof(uint64_t);
 }
 
 static void on_deadline(void *arg)

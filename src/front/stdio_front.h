@@ -21,6 +21,15 @@ struct stdio_front *stdio_front_new(struct loop *l, const struct stdio_front_con
         void (*eof)(void *arg), void *arg, const struct logger *lg, struct err *e);
 void stdio_front_free(struct stdio_front **f);
 
+/*
+ * The client has closed its end of stdin, though `eof` may not have been called yet: while it does not read its answers
+ * its requests are not read either, and the end of file stands behind them.
+ */
+bool stdio_front_is_hung_up(const struct stdio_front *f);
+
+/* Servers' answers that stdout's reader has not taken, for the last line. */
+uint64_t stdio_front_undelivered(const struct stdio_front *f);
+
 /* Writes what is left, at most until the deadline, then calls `done` once. */
 void stdio_front_close(struct stdio_front *f, mono_t deadline, void (*done)(void *arg), void *arg);
 

@@ -5,8 +5,9 @@
 
 #include "base/mem.h"
 
-#define HURRY_MS 1000     /* what calls in flight get after a second signal */
-#define FAST_STOP_MS 1000 /* then: SIGKILL after 500 ms, reaping, sweeping */
+/* Together they stay below the 2 s between SIGTERM and SIGKILL of a client that has started us as its command. */
+#define HURRY_MS 1000    /* what calls in flight get after a second signal */
+#define FAST_STOP_MS 750 /* then: SIGKILL after 500 ms, reaping, sweeping, the last bytes for slow readers */
 
 struct lifecycle {
 	struct lifecycle_conf conf;
@@ -245,17 +246,29 @@ static void do_stop_unready(struct lifecycle *l)
 	gateway_stop_unready(l->gw);
 }
 
-static void do_hurry_calls(struct lifecycle *l)
+/* From `stop` on nobody waits for calls any more. */
+static void hurry_end(struct lifecycle *l, mono_t stop)
 {
-	mono_t stop = mono_add(l->sched->now, HURRY_MS);
 	msec_t spare_ms = mono_diff(l->budget.backstop, l->budget.end);
 
-	l->budget.stop = mono_min(l->budget.stop, stop);
 	l->budget.end = mono_min(l->budget.end, mono_add(stop, FAST_STOP_MS));
 	l->budget.backstop = mono_add(l->budget.end, spare_ms);
 	l->ops->arm_backstop(l->arg, l->budget.backstop);
-	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
 	timer_set(l->sched, &l->end, l->budget.end, on_end_time, l);
+}
+
+static void do_hurry_calls(struct lifecycle *l)
+{
+	mono_t stop = mono_add(l->sched->now, HURRY_MS);
+
+	l->budget.stop = mono_min(l->budget.stop, stop);
+	timer_set(l->sched, &l->stop, l->budget.stop, on_stop_time, l);
+	hurry_end(l, stop);
+}
+
+static void do_hurry_end(struct lifecycle *l)
+{
+	hurry_end(l, l->sched->now);
 }
 
 static void do_cut_calls(struct lifecycle *l)
@@ -317,6 +330,7 @@ static void perform(struct lifecycle *l, unsigned actions)
 		do_refuse_new,
 		do_stop_unready,
 		do_hurry_calls,
+		do_hurry_end,
 		do_cut_calls,
 		do_stop_backends,
 		do_stop_fast,

@@ -55,12 +55,13 @@
 	X(REFUSE_NEW,     5)  /* new requests get 503 draining, no process is spawned; wait for the calls in flight */ \
 	X(STOP_UNREADY,   6)  /* STOP_FAST, but only backends that are not initialized yet */ \
 	X(HURRY_CALLS,    7)  /* STOP is in 1 s, if that is earlier; END and the backstop move with it */ \
-	X(CUT_CALLS,      8)  /* calls in flight end with `draining` now; FORCED if there was one */ \
-	X(STOP_BACKENDS,  9)  /* by the ladder */ \
-	X(STOP_FAST,     10)  /* EOF and SIGTERM together, SIGKILL after 500 ms */ \
-	X(KILL_BACKENDS, 11)  /* SIGKILL to the groups */ \
-	X(CLOSE_FRONTS,  12)  /* end idle connections, linger where it is due (at most 1 s) */ \
-	X(EXIT,          13)  /* accept() to EAGAIN, close the listeners, flush and leave; does not come back */
+	X(HURRY_END,      8)  /* END is in 750 ms, if that is earlier; the backstop moves with it */ \
+	X(CUT_CALLS,      9)  /* calls in flight end with `draining` now; FORCED if there was one */ \
+	X(STOP_BACKENDS, 10)  /* by the ladder */ \
+	X(STOP_FAST,     11)  /* EOF and SIGTERM together, SIGKILL after 500 ms */ \
+	X(KILL_BACKENDS, 12)  /* SIGKILL to the groups */ \
+	X(CLOSE_FRONTS,  13)  /* end idle connections, linger where it is due (at most 1 s) */ \
+	X(EXIT,          14)  /* accept() to EAGAIN, close the listeners, flush and leave; does not come back */
 /* clang-format on */
 
 #define X(symbol, name) PHASE_##symbol,

@@ -101,7 +101,6 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *st
 		.accepted = s->accepted,
 		.requests = s->requests,
 		.late_connections = s->late,
-		.undelivered = s->undelivered,
 		.buffered_bytes = s->buffered + s->queued,
 	};
 }
@@ -120,10 +119,18 @@ static bool has_old_connections(const struct http_server *s)
 	return first != NULL && list_entry(first, struct http_conn, node)->serial < s->old;
 }
 
+uint64_t http_server_undelivered(const struct http_server *s)
+{
+	uint64_t n = s->undelivered;
+
+	list_each (node, &s->conns)
+		n += http_conn_owes(list_entry(node, struct http_conn, node));
+	return n;
+}
+
 static void cut(struct http_server *s)
 {
-	list_each (node, &s->conns)
-		s->undelivered += http_conn_owes(list_entry(node, struct http_conn, node));
+	s->undelivered = http_server_undelivered(s);
 	close_connections(s);
 }
 

@@ -99,9 +99,12 @@ struct http_server_stats {
 	size_t connections;          /* open now */
 	uint64_t accepted, requests; /* since the start */
 	uint64_t late_connections;   /* accepted after http_server_announce_close */
-	uint64_t undelivered;        /* answers that were cut because their client did not take them in time */
 	size_t buffered_bytes;
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *stats);
+
+/* Answers that were cut because their client did not take them in time, and those that would be if the process left
+ * now: for the last line, which is written on paths that have no time to close anything. */
+uint64_t http_server_undelivered(const struct http_server *s);
 
 #endif

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from signal import SIGINT, SIGTERM
+from signal import SIGINT, SIGQUIT, SIGTERM
 
 import pytest
 
@@ -355,6 +355,21 @@ def test_s16_a_slow_reader_gets_bytes_to_the_end_and_is_counted_when_it_is_cut(s
     last = s.last_line()
     assert last["elapsed_ms"] < life(30) * 1000 + 1000 * PATIENCE
     assert (last["completed"], last["aborted"]) == (0, 1)
+
+
+@pytest.mark.parametrize("again,seconds", [(SIGTERM, 0.75), (SIGQUIT, 0.2)])
+def test_s16_a_second_signal_waits_no_longer_for_who_does_not_read_and_counts_it_too(sluice, again, seconds):
+    s = sluice.http(servers(ex=example(), lifecycle={"lameDuck": NO_DUCK}))
+    with s.client() as c, Connection(s.address, 60, receive_buffer=4096) as deaf:
+        deaf.request("POST", "/mcp", c.headers(), dumps(call(1, "ex__big", {"bytes": 20_000_000})))
+        wait_until(lambda: len(deaf.sock.recv(1, socket.MSG_PEEK)) == 1, 20, "the first byte of the answer")
+        terminate(s, "exiting")
+        begun = time.monotonic()
+        s.signal(again)
+        assert s.wait(30) == 0
+        assert time.monotonic() - begun < seconds + 1 * PATIENCE
+    last = s.last_line()
+    assert (last["completed"], last["aborted"], last["forced"]) == (0, 1, True)
 
 
 def test_s16_a_reader_that_is_fast_enough_gets_all_of_it(sluice):

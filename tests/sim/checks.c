@@ -41,15 +41,16 @@ void check_backstop(const struct scenario *sc)
 	REQUIRE(sc, sc->backstop.ms >= sc->deadlines.end.ms && sc->backstop.ms <= sc->deadlines.killed.ms);
 }
 
-/* A second signal: calls get 1 s more, and servers 1 s behind it. */
+/* A second signal: calls get 1 s more, if there can be any, and all else 750 ms behind it. */
 void check_hurried(struct scenario *sc)
 {
 	mono_t now = world_sched(sc->world)->now;
+	bool calls = lifecycle_phase(sc->lifecycle) < PHASE_STOPPING_BACKENDS;
 
-	if (!sc->hurried && lifecycle_phase(sc->lifecycle) < PHASE_STOPPING_BACKENDS) {
+	if (!sc->hurried && calls)
 		sc->deadlines.stop = mono_min(sc->deadlines.stop, mono_add(now, 1000));
-		sc->deadlines.end = mono_min(sc->deadlines.end, mono_add(now, 2000));
-	}
+	if (!sc->hurried)
+		sc->deadlines.end = mono_min(sc->deadlines.end, mono_add(now, calls ? 1750 : 750));
 	sc->hurried = true;
 }
 
