@@ -124,8 +124,8 @@ def test_a_second_signal_brings_it_forward(sluice, tmp_path):
         s.log.wait("phase", why="second_signal")
         faults.hang(s, faults.BUSY)
         assert s.wait() == 70
-        # 1 s for calls, 1 s for the servers, neither of which is scaled, but never later than planned; then half the margin
-        planned = min(1 + 1 + life(1), life(STRIKES))
+        # 1 s for calls, 0.75 s for the servers, neither of which is scaled, but never later than planned; then half the margin
+        planned = min(1 + 0.75 + life(1), life(STRIKES))
         assert planned * 0.95 <= time.monotonic() - since <= planned + 1 * PATIENCE
 
 
