@@ -96,6 +96,13 @@ def test_new_connections_go_to_ready_endpoints_and_else_to_those_that_still_serv
     assert endpoints.choices([unready_leaving, starting]) == []
 
 
+def test_the_delays_of_proxies_are_drawn_and_are_the_same_for_the_same_seed():
+    drawn = endpoints.draw_delays(7, 50)
+    assert drawn == endpoints.draw_delays(7, 50) and set(drawn) == set(endpoints.DELAYS)
+    assert max(endpoints.draw_delays(7, 50, longest=3)) == 3
+    assert endpoints.draw_delays(7, 4, one_never_learns=True)[-1] is None
+
+
 def test_events_are_cut_out_of_a_stream_and_what_has_only_begun_is_kept():
     text = b": hello\n\nevent: endpoint\ndata: /m?x=1\n\ndata: {}\r\n\r\ndata: {"
     assert wire.events(text) == ([("endpoint", "/m?x=1"), ("message", "{}")], b"data: {")

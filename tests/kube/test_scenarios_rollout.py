@@ -11,6 +11,7 @@ import pytest
 from harness import PATIENCE
 from kit import drills, gateways, load
 from kit.cluster import Cluster
+from kit.endpoints import draw_delays
 from kit.kubelet import Hook, PodSpec, Probe
 from scale import SCALE
 
@@ -60,11 +61,13 @@ def check(ledger, at_once=False):
     assert kinds <= ({"ok"} if at_once else {"ok", "unavailable", "refused"}), kinds
 
 
-def test_s02_s04_a_pod_is_replaced_while_proxies_are_slow_and_nobody_notices(tmp_path):
-    """Proxies hear of it 0 to 3 s later; clients with and without keep-alive, newcomers, and a long call."""
+@pytest.mark.parametrize("notice", [0, 2], ids=["before the proxies", "after most proxies"])
+def test_s02_s04_a_pod_is_replaced_while_proxies_are_slow_and_nobody_notices(tmp_path, notice):
+    """Proxies hear of it 0 to 3 s later, the kubelet `notice` seconds; clients with and without keep-alive, newcomers, and
+    a long call."""
 
     async def run(c, ledger):
-        old = c.add(spec(c, "old"))
+        old = c.add(spec(c, "old", notice=notice))
         await c.settle([old], 120)
         ledger.short_calls(4, 0.05)
         ledger.short_calls(2, 0.05, keep_alive=False)
@@ -102,7 +105,8 @@ def test_s03_through_a_proxy_that_never_learns_requests_are_refused_politely_and
     in_cluster(tmp_path, run, (0.1, None))
 
 
-def test_a_rolling_update_of_three_replicas_loses_nothing(tmp_path):
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_rolling_update_of_three_replicas_loses_nothing(tmp_path, seed):
     async def run(c, ledger):
         old = [c.add(spec(c, f"old-{n}")) for n in range(3)]
         await c.settle(old, 120)
@@ -119,7 +123,7 @@ def test_a_rolling_update_of_three_replicas_loses_nothing(tmp_path):
         check(ledger, at_once=True)
         assert all([(await call).ok for call in calls])
 
-    in_cluster(tmp_path, run, (0.1, 1, 3))
+    in_cluster(tmp_path, run, draw_delays(seed, 4, longest=3))
 
 
 def test_one_replica_that_stays_ready_serves_until_the_next_one_is(tmp_path):
@@ -225,6 +229,30 @@ def test_s45_a_server_that_is_late_holds_readiness_and_not_the_process(tmp_path)
         assert not pod.serving and pod.process.running and pod.restarts == 0
         await pod.wait_ready(120)
         assert pod.when("ready") - pod.when("started") > 5
+        pod.delete()
+        await gone(c, pod)
+
+    in_cluster(tmp_path, run)
+
+
+def test_s45_a_start_that_the_startup_probe_gives_up_ends_cleanly_and_begins_again(tmp_path):
+    """The server never answers initialize; after four failures the kubelet stops the container and starts it anew, and a
+    kubelet that is restarted in between counts from the start."""
+
+    async def run(c, _ledger):
+        asks = Probe("/startupz", period=1, failure=4, timeout=5 * PATIENCE / LIFE)
+        pod = c.add(dataclasses.replace(spec(c, "pod", server=drills.fake_server('{"dumb": true}')), startup=asks))
+        await c.clock.sleep(2)
+        pod.restart_kubelet()
+        for _ in range(round(60 / LIFE * PATIENCE)):
+            if pod.restarts:
+                break
+            await c.clock.sleep(0.1)
+        assert pod.restarts == 1 and pod.times("ready") == 0
+        ended = [(at, detail) for at, what, detail in pod.events if what == "exited"]
+        assert [code for _, code in ended] == [0] and pod.times("killed") == 0
+        assert ended[0][0] - pod.when("probe_kill") < 1 + 2 * PATIENCE / LIFE, "nobody waits for a start that is over"
+        assert pod.when("probe_kill") - pod.when("kubelet_restarted") > 2.9
         pod.delete()
         await gone(c, pod)
 

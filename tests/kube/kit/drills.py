@@ -5,6 +5,8 @@ server, the same load and the same grace, and are started as their own documenta
 import asyncio
 import os
 import pathlib
+import shlex
+import shutil
 import sys
 import tempfile
 
@@ -17,6 +19,7 @@ from .score import Score
 SYSTEM = gateways.ROOT / "tests" / "system"
 GRACE = 30
 LONG_AGO = 300  # seconds: a call that no grace period waits for
+LEAVING = 2  # seconds in which a process that was told to go may still go
 SLOW_PROXIES = (0.1, 1, 3)  # seconds until each hears of a change
 
 
@@ -29,9 +32,11 @@ def fake_server(knobs):
     return (sys.executable, "-S", "-E", str(SYSTEM / "fake_server.py"), knobs)
 
 
-def server_in_a_shell():
-    """A shell that waits for its child: what npx and many wrapper scripts come to."""
-    return ("sh", "-c", f"{example_server()[0]}; true")
+def behind_npx(server):
+    """npx, its shell, the server: neither of the two hands a signal on. Without npx a shell stands for both."""
+    if shutil.which("npx"):
+        return ("npx", "--offline", "-c", shlex.join(server))
+    return ("sh", "-c", f"{shlex.join(server)}; true")
 
 
 class Bench:
@@ -63,19 +68,25 @@ class Bench:
         return Load(cluster.clock, cluster.proxies, self.gateway.target)
 
     async def ready(self, cluster, *pods):
-        """Waits for readiness, and looks whether it was true."""
+        """Waits for readiness, looks whether it was true, and waits until a call works in any case: what is drilled is
+        the end of a gateway that serves."""
         await cluster.settle(pods, 120)
         load = self.load(cluster)
         first = await load.echo(load.client())
         self.score.readiness_honest = first.ok_at_once
+        while not first.ok:
+            await cluster.clock.sleep(0.5)
+            first = await load.echo(load.client())
         await load.settle()
 
     async def delete(self, cluster, pod):
+        """Deletes it; what is left counts only if it is still there a while after the end."""
         pod.delete()
-        self.score.end_of(pod, *await cluster.gone(pod))
-
-    async def gone(self, cluster, pod):
-        self.score.end_of(pod, *await cluster.gone(pod))
+        left, ports = await cluster.gone(pod)
+        if left or ports:
+            await cluster.clock.sleep(LEAVING)
+            left, ports = cluster.left_by(pod)
+        self.score.end_of(pod, left, ports)
 
 
 async def idle(b):
@@ -157,8 +168,18 @@ async def stubborn_server(b):
 
 
 async def server_tree(b):
-    """The server is the child of a shell, as behind npx."""
-    await stop_with(b, server_in_a_shell())
+    """The server is started by npx."""
+    await stop_with(b, behind_npx(example_server()))
+
+
+async def deaf_tree(b):
+    """The same with a server that does not mind the end of its stdin, but would obey the SIGTERM that npx keeps to itself."""
+    await stop_with(b, behind_npx(fake_server('{"ignore_eof": true}')))
+
+
+async def slow_start(b):
+    """The server takes 3 s to answer initialize: is readiness still true? Nothing is going on when it is stopped."""
+    await stop_with(b, fake_server('{"init_delay": %g}' % (3 * b.scale)))
 
 
 async def during_start(b):
@@ -177,6 +198,8 @@ DRILLS = {
     "streams": streams,
     "stubborn": stubborn_server,
     "tree": server_tree,
+    "deaf-tree": deaf_tree,
+    "slow-start": slow_start,
     "start": during_start,
     "two-signals": two_signals,
 }

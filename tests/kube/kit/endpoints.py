@@ -11,6 +11,7 @@ import random
 import socket
 from dataclasses import dataclass
 
+DELAYS = (0, 0.1, 1, 3, 10)  # seconds until a proxy hears of a change: the usual, the busy, the overloaded
 RST = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, 0 s
 REMEMBERED = 100000  # connections whose fate a proxy can still tell
 
@@ -28,6 +29,13 @@ def choices(endpoints):
     """The endpoints that new connections may go to."""
     ready = [e for e in endpoints if e.ready]
     return ready or [e for e in endpoints if e.serving and e.terminating]
+
+
+def draw_delays(seed, count, longest=DELAYS[-1], one_never_learns=False):
+    """A delay for each proxy, the same for the same seed."""
+    draw = random.Random(seed)
+    delays = [draw.choice([d for d in DELAYS if d <= longest]) for _ in range(count)]
+    return [*delays[1:], None] if one_never_learns else delays
 
 
 class EndpointController:

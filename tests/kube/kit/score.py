@@ -94,7 +94,8 @@ def dumps(scores):
 COLUMNS = (
     ("drill", "drill"), ("requests", "asked"), ("first_try", "1st"), ("after_retry", "retry"), ("lost", "lost"),
     ("told", "told"), ("unknown", "unknown"), ("refused", "refused"), ("reset", "reset"), ("eof", "eof"),
-    ("truncated", "trunc"), ("empty", "empty"), ("unavailable", "503"), ("streams_clean", "str.ok"),
+    ("truncated", "trunc"), ("empty", "empty"), ("unavailable", "503"), ("http_errors", "5xx"),
+    ("rpc_errors", "rpc"), ("sessions_again", "session"), ("streams_clean", "str.ok"),
     ("streams_cut", "str.cut"), ("orphans", "orphans"), ("exit_code", "code"), ("exit_seconds", "exit s"),
     ("budget", "of s"), ("killed", "killed"), ("ready_seconds", "ready s"), ("readiness_honest", "honest"),
 )  # fmt: skip
