@@ -39,12 +39,13 @@ def become_subreaper():
 
 
 def children_of(pid):
+    """Best effort: it may go, with its threads, while we look."""
     found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
+    try:
+        for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
             found += [int(child) for child in task.read_text().split()]
-        except OSError:
-            pass
+    except OSError:
+        pass
     return found
 
 
