@@ -42,9 +42,9 @@ def behind_npx(server):
 class Bench:
     """One gateway in a cluster of its own, for one drill."""
 
-    def __init__(self, gateway, scale, name):
-        self.gateway, self.scale, self.score = gateway, scale, Score(name, gateway.name)
-        self.directory = tempfile.mkdtemp(prefix="drill-")
+    def __init__(self, gateway, scale, name, directory):
+        self.gateway, self.scale, self.directory = gateway, scale, directory
+        self.score = Score(name, gateway.name)
 
     def cluster(self, delays=(0.0,)):
         return Cluster(self.directory, self.scale, delays)
@@ -207,10 +207,12 @@ DRILLS = {
 
 async def drill(name, gateway, scale=1.0):
     """Runs one; what goes wrong with the gateway itself is a note, not the end of the run."""
-    b = Bench(gateway, scale, name)
-    try:
-        async with asyncio.timeout(180):
-            await DRILLS[name](b)
-    except (TimeoutError, OSError, AssertionError) as e:
-        b.score.notes.append(f"the drill did not come to its end: {str(e).splitlines()[0] if str(e) else type(e).__name__}")
-    return b.score
+    with tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True) as directory:
+        b = Bench(gateway, scale, name, directory)
+        try:
+            async with asyncio.timeout(180):
+                await DRILLS[name](b)
+        except (TimeoutError, OSError, AssertionError) as e:
+            why = str(e).splitlines()[0] if str(e) else type(e).__name__
+            b.score.notes.append(f"the drill did not come to its end: {why}")
+        return b.score
