@@ -74,7 +74,7 @@ struct call {
 	int scope;
 	const struct reply_port *port; /* NULL: nobody waits */
 	void *arg;
-	mono_t deadline; /* maxRequestTimeout */
+	mono_t deadline; /* maxRequestTimeout, or until when a list waits */
 	struct timer timeout;
 	struct post post;
 	enum end_reason why; /* set with the end */

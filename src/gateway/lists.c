@@ -67,6 +67,7 @@ void serve_list(struct call *c, const struct message *m)
 		answer_list(c);
 		return;
 	}
+	c->deadline = mono_add(gw->sched->now, FIRST_TRY_WAIT_MS); /* in all, whatever servers a reload adds */
 	list_append(&gw->held, &c->in_held);
 	call_step(c, CALL_EV_HOLD);
 	if (!timer_is_set(&gw->held_timer) || until.ms < gw->held_timer.at.ms)
@@ -79,7 +80,7 @@ void lists_recheck(struct gateway *gw)
 
 	list_each (node, &gw->held) {
 		struct call *c = list_entry(node, struct call, in_held);
-		mono_t until = first_try(gw, c->scope);
+		mono_t until = mono_min(first_try(gw, c->scope), c->deadline);
 		if (mono_past(until, gw->sched->now))
 			answer_list(c);
 		else

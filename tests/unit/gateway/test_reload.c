@@ -628,6 +628,26 @@ static void test_a_list_waits_for_what_was_added_and_not_for_what_is_gone(void *
 	close_stage(&s);
 }
 
+static void test_a_list_waits_no_longer_in_all_however_often_servers_are_added(void **state)
+{
+	const struct backend_conf first[] = { server("a") }, then[] = { server("a"), server("b") };
+	struct asked all;
+	struct stage s;
+
+	(void)state;
+	open_stage(&s, first, 1);
+	pass(&s, 1000);
+	ask_in(&s, &all, SCOPE_ALL, "tools/list", "{}");
+	pass(&s, 2000);
+	reload(&s, then, 2);
+	pass(&s, FIRST_TRY_WAIT_MS - 2000 - 1);
+	assert_int_equal(all.ended, 0);
+	pass(&s, 1);
+	assert_int_equal(all.ended, 1);
+	assert_int_equal(all.why, END_RESULT);
+	close_stage(&s);
+}
+
 static void test_a_read_goes_on_with_the_servers_that_are_left(void **state)
 {
 	const struct backend_conf servers[] = { server("a"), server("b"), server("c") };
@@ -754,6 +774,7 @@ int main(void)
 		cmocka_unit_test(test_a_retuned_server_is_told_and_keeps_its_process),
 		cmocka_unit_test(test_streams_follow_their_server_and_end_with_it),
 		cmocka_unit_test(test_a_list_waits_for_what_was_added_and_not_for_what_is_gone),
+		cmocka_unit_test(test_a_list_waits_no_longer_in_all_however_often_servers_are_added),
 		cmocka_unit_test(test_a_read_goes_on_with_the_servers_that_are_left),
 		cmocka_unit_test(test_stopping_includes_those_that_leave),
 		cmocka_unit_test(test_a_required_server_that_was_replaced_is_lost_only_when_it_stays_away),
