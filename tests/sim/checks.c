@@ -1,6 +1,7 @@
 /*
  * What must hold of every run. The deadlines are reckoned here once more, from interface.md and not from budget.c.
  */
+#include "gateway/gateway_private.h"
 #include "scenario.h"
 
 static msec_t least(msec_t a, msec_t b)
@@ -24,10 +25,12 @@ void check_stop_begins(struct scenario *sc)
 	msec_t grace = grace_ms(sc, signal);
 	msec_t end_ms = grace - least(sc->lifecycle_conf.margin_ms, grace / 4);
 	msec_t stopping_ms = least(sc->longest_eof_ms + sc->longest_term_ms + 500, end_ms / 2);
+	struct gateway_state state;
 
+	gateway_state(sc->gw, &state);
+	sc->due = state.in_flight;
 	sc->stopping = true;
 	sc->deadlines = (struct deadlines){
-		.set = true,
 		.t0 = mono_min(signal, sc->hook),
 		.stop = mono_add(signal, end_ms - stopping_ms),
 		.end = mono_add(signal, end_ms),
@@ -112,16 +115,27 @@ static void check_owned(void *arg, int pid)
 	struct scenario *sc = arg;
 	unsigned owners = 0;
 
-	for (size_t i = 0; i < sc->server_count; i++) {
-		struct backend *b = gateway_backend(sc->gw, i);
+	slots_each (slot, sc->gw) {
 		struct backend_stats stats;
-		b->ops->stats(b, &stats);
+		slot->backend->ops->stats(slot->backend, &stats);
 		if (stats.pid != pid)
 			continue;
 		owners++;
 		REQUIRE(sc, sc->phase < PHASE_STOPPING_BACKENDS || stats.state == BACKEND_STOPPING);
 	}
 	REQUIRE(sc, owners == 1);
+}
+
+/* A server that is gone from the configuration is stopped when its calls are done, and not before. */
+static void check_leaving(const struct scenario *sc)
+{
+	slots_each (slot, sc->gw) {
+		struct backend_stats stats;
+		slot->backend->ops->stats(slot->backend, &stats);
+		REQUIRE(sc, !slot->leaving || slot->users == 0 || stats.state != BACKEND_STOPPING ||
+		                    sc->phase >= PHASE_DRAINING);
+		REQUIRE(sc, !slot->leaving || slot->users > 0 || stats.state == BACKEND_STOPPING || stats.pid == 0);
+	}
 }
 
 void check_turn(struct scenario *sc)
@@ -134,6 +148,7 @@ void check_turn(struct scenario *sc)
 	if (sc->stopping)
 		check_deadlines(sc, &sum);
 	check_waits(sc);
+	check_leaving(sc);
 	world_each_alive(sc->world, check_owned, sc);
 }
 
@@ -145,7 +160,8 @@ void check_end(const struct scenario *sc)
 	REQUIRE(sc, sc->exited && world_alive(sc->world) == 0);
 	REQUIRE(sc, sc->exit_at.ms <= sc->deadlines.end.ms || world_stalled_ms(sc->world) > 0);
 	clients_check(sc);
-	REQUIRE(sc, sum.completed >= sc->completed); /* a call may be completed without its client */
-	REQUIRE(sc, sum.refused >= sc->refused);
+	/* Of a call whose client left, only the gateway knows which it is. */
+	REQUIRE(sc, sum.completed + sum.aborted + sum.refused == sc->due);
+	REQUIRE(sc, sum.completed >= sc->completed && sum.aborted >= sc->aborted && sum.refused >= sc->refused);
 	REQUIRE(sc, !sc->hurried || sum.forced || sc->phase == PHASE_EXITING);
 }

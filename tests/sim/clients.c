@@ -19,6 +19,16 @@ static bool contains(struct span text, const char *what)
 	return memmem(text.p, text.n, what, strlen(what)) != NULL;
 }
 
+/* By the outcome that it tells. */
+static void count_end(struct scenario *sc, struct span text)
+{
+	bool unknown = contains(text, "\"outcome\":\"unknown\""), not_sent = contains(text, "\"outcome\":\"not_sent\"");
+
+	sc->aborted += sc->stopping && unknown;
+	sc->refused += sc->stopping && not_sent;
+	sc->completed += sc->stopping && !unknown && !not_sent;
+}
+
 /* The last word is what interface.md says, and this call's and no other's. */
 static void check_last_word(const struct client_call *c, enum end_reason why, const struct pieces *json)
 {
@@ -36,6 +46,7 @@ static void check_last_word(const struct client_call *c, enum end_reason why, co
 		REQUIRE(c->scenario, contains(buf_span(&text), "\"error\":"));
 	else
 		REQUIRE(c->scenario, contains(buf_span(&text), "-32603") && contains(buf_span(&text), reason));
+	count_end(c->scenario, buf_span(&text));
 	buf_free(&text);
 }
 
@@ -52,8 +63,6 @@ static void on_ended(void *arg, enum end_reason why, const struct pieces *json)
 	c->why = why;
 	c->call = NULL;
 	sc->waiting--;
-	if (sc->stopping && (why == END_RESULT || why == END_SERVER_ERROR || why == END_REFUSED))
-		sc->completed++;
 }
 
 static const struct reply_port port = { .message = on_message, .ended = on_ended };
@@ -63,8 +72,9 @@ static void put_request(struct client_call *c, struct buf *text)
 {
 	struct scenario *sc = c->scenario;
 	struct world *w = sc->world;
-	size_t server = chance(w, 5) ? sc->server_count : below(w, sc->server_count); /* the last one is nobody's */
-	msec_t most_ms = server < sc->server_count ? sc->servers[server].max_request_timeout_ms : 0;
+	size_t n = sc->server_count, at = n == 0 || chance(w, 5) ? n : below(w, n);
+	const char *server = at < n ? sc->servers[at].name : "nobody";
+	msec_t most_ms = at < n ? sc->servers[at].max_request_timeout_ms : 0;
 
 	c->until = mono_add(world_sched(w)->now, most_ms > FIRST_TRY_WAIT_MS ? most_ms : FIRST_TRY_WAIT_MS);
 	if (chance(w, 10))
@@ -73,7 +83,7 @@ static void put_request(struct client_call *c, struct buf *text)
 		buf_printf(text, "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"ping\"}", c->id);
 	else
 		buf_printf(text,
-		        "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/call\",\"params\":{\"name\":\"s%zu__t\","
+		        "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/call\",\"params\":{\"name\":\"%s__t\","
 		        "\"arguments\":{\"call\":%d},\"_meta\":{\"progressToken\":\"p%d\"}}}",
 		        c->id, server, c->id, c->id);
 }
@@ -139,6 +149,7 @@ static void on_make(void *arg)
 	c->call = gateway_submit(sc->gw, sc->session[c->id % SESSIONS], SCOPE_ALL, &m, &port, c, &refusal);
 	c->accepted = c->call != NULL;
 	sc->waiting += c->accepted;
+	sc->due += sc->stopping;
 	REQUIRE(sc, c->ends == 0 && c->accepted == (buf_size(&error) == 0));
 	if (!c->accepted)
 		check_refusal(c, why);

@@ -3,14 +3,16 @@
  */
 #include "scenario.h"
 
-static const char *const names[ORDER_KINDS] = { "SIGTERM", "SIGINT", "SIGQUIT", "the end of stdin", "/drain",
-	"/drain?hook=1", "/drain?cancel=1", "/drain?wait=1", "another configuration", "SIGTERM to all servers" };
+static const char *const names[ORDER_KINDS] = { "SIGTERM", "SIGTERM over stdio", "SIGINT", "SIGQUIT",
+	"the end of stdin", "/drain", "/drain?hook=1", "/drain?cancel=1", "/drain?wait=1", "another configuration",
+	"SIGTERM to all servers" };
 
 /* A stop signal, the first or a later one. */
 static void stop(struct order *o)
 {
 	static const enum stop_signal signals[] = {
 		[ORDER_TERM] = STOP_TERM,
+		[ORDER_TERM_ALONE] = STOP_TERM_ALONE,
 		[ORDER_INT] = STOP_INT,
 		[ORDER_QUIT] = STOP_QUIT,
 		[ORDER_STDIN_EOF] = STOP_STDIN_EOF,
@@ -19,7 +21,7 @@ static void stop(struct order *o)
 
 	if (o->kind != ORDER_STDIN_EOF)
 		sc->signal_sent = mono_min(sc->signal_sent, o->event.came);
-	if (sc->stopping && (o->kind == ORDER_TERM || o->kind == ORDER_INT))
+	if (sc->stopping && o->kind <= ORDER_INT)
 		check_hurried(sc);
 	lifecycle_stop(sc->lifecycle, signals[o->kind]);
 }
@@ -81,15 +83,9 @@ static void wait(struct order *o)
 		event_set(w, &o->leave, (msec_t)below(w, 4000), on_leave, o);
 }
 
-/* The mounted configuration changes. */
 static void reload(struct order *o)
 {
-	struct scenario *sc = o->scenario;
-	struct lifecycle_conf conf = draw_lifecycle(sc->world);
-
-	lifecycle_reconfigure(sc->lifecycle, &conf, sc->longest_eof_ms, sc->longest_term_ms);
-	if (!sc->stopping)
-		sc->lifecycle_conf = conf;
+	config_change(o->scenario);
 }
 
 static void term_all(struct order *o)
@@ -101,6 +97,7 @@ static void on_order(void *arg)
 {
 	static void (*const give[ORDER_KINDS])(struct order * o) = {
 		[ORDER_TERM] = stop,
+		[ORDER_TERM_ALONE] = stop,
 		[ORDER_INT] = stop,
 		[ORDER_QUIT] = stop,
 		[ORDER_STDIN_EOF] = stop,
@@ -127,9 +124,9 @@ static void add(struct scenario *sc, enum order_kind kind, msec_t in_ms)
 	event_set(sc->world, &o->event, in_ms, on_order, o);
 }
 
-static enum order_kind draw_signal(struct world *w)
+static enum order_kind draw_signal(struct world *w, bool over_stdio)
 {
-	return chance(w, 60) ? ORDER_TERM : chance(w, 80) ? ORDER_INT : ORDER_QUIT;
+	return chance(w, 60) ? (over_stdio ? ORDER_TERM_ALONE : ORDER_TERM) : chance(w, 80) ? ORDER_INT : ORDER_QUIT;
 }
 
 /* Up to three signals, one of which may be the end of stdin, and in half of the scenarios up to eight other orders. */
@@ -138,14 +135,15 @@ msec_t orders_plan(struct scenario *sc)
 	struct world *w = sc->world;
 	msec_t first_ms = chance(w, 20) ? (msec_t)below(w, 300) : (msec_t)below(w, 15000);
 	msec_t at_ms = first_ms;
-	bool with_stdin = chance(w, 20), with_servers = chance(w, 15); /* a whole cgroup or terminal gets it */
+	bool over_stdio = chance(w, 25), eof_to_come = over_stdio;
+	bool with_servers = chance(w, 15); /* a whole cgroup or terminal gets it */
 
 	if (with_servers && chance(w, 50))
 		add(sc, ORDER_TERM_ALL, first_ms);
 	for (unsigned i = 0; i < 3; i++) {
-		bool is_eof = with_stdin && chance(w, 50);
-		add(sc, is_eof ? ORDER_STDIN_EOF : draw_signal(w), at_ms);
-		with_stdin = with_stdin && !is_eof;
+		bool is_eof = eof_to_come && chance(w, 50);
+		add(sc, is_eof ? ORDER_STDIN_EOF : draw_signal(w, over_stdio), at_ms);
+		eof_to_come = eof_to_come && !is_eof;
 		if (!chance(w, 25))
 			break;
 		at_ms += chance(w, 30) ? 0 : (msec_t)below(w, 4000);

@@ -31,6 +31,7 @@ struct client_call {
 /* SIGTERM and its like, /drain, and what else happens to a whole gateway. */
 enum order_kind {
 	ORDER_TERM,
+	ORDER_TERM_ALONE, /* with a single client, over stdio */
 	ORDER_INT,
 	ORDER_QUIT,
 	ORDER_STDIN_EOF,
@@ -56,7 +57,6 @@ struct order {
 
 /* What interface.md says of the budget, reckoned once more and in another way. All in ms of the loop's clock. */
 struct deadlines {
-	bool set;
 	mono_t t0, stop, end, killed;
 };
 
@@ -80,9 +80,10 @@ struct scenario {
 	mono_t last_request, exit_at;
 	bool held, stopping, hurried, exited; /* held: by /drain; stopping: a stop has begun, by whatever */
 	struct deadlines deadlines;
-	enum phase phase;            /* after the last turn */
-	bool cancelled;              /* a drain was, in this turn */
-	uint64_t completed, refused; /* since the stop began, as the clients saw it */
+	enum phase phase; /* after the last turn */
+	bool cancelled;   /* a drain was, in this turn */
+	/* Since the stop began, as the clients saw it; `due`: the calls in flight then, and all requests after it. */
+	uint64_t due, completed, aborted, refused;
 };
 
 #define REQUIRE(sc, condition)                                                                                       \
@@ -94,7 +95,9 @@ struct scenario {
 		}                                                                                                    \
 	} while (0)
 
-struct lifecycle_conf draw_lifecycle(struct world *w);
+/* The configuration, and the gateway with it; another one while it runs. */
+void config_make(struct scenario *sc, const struct lifecycle_ops *ops);
+void config_change(struct scenario *sc);
 
 /* Clients: so many calls within that time. */
 void clients_plan(struct scenario *sc, msec_t within_ms);

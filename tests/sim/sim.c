@@ -1,9 +1,10 @@
 /*
  * The simulation: many shutdowns, each another. A scenario is drawn from a seed: servers with tempers, clients that
- * call, cancel and leave, signals and drains at any moment, budgets long and short, a loop that stalls. What must hold,
- * always (checks.c):
+ * call, cancel and leave, signals, drains and other configurations at any moment, budgets long and short, a loop that
+ * stalls. What must hold, always (checks.c):
  *
- *	- each accepted call ends exactly once, with its own answer or an error that interface.md names, and is counted;
+ *	- each accepted call ends exactly once, with its own answer or an error that interface.md names, and is counted,
+ *also in the last line;
  *	- a request is refused only while draining or overloaded; no process is started once it drains;
  *	- phases only go on, but for a drain that is cancelled;
  *	- each process has an owner, and when the gateway leaves, none is left that it did not at least kill;
@@ -11,7 +12,6 @@
  *
  * A failure prints its seed. `sim SEED` runs that one and tells what happens; SIM_SEEDS sets how many are run.
  */
-#include "backend/stdio.h"
 #include "scenario.h"
 
 #define DEFAULT_SEEDS 20000
@@ -92,94 +92,11 @@ static const struct lifecycle_ops ops = {
 
 /* ---- a scenario ---- */
 
-static void draw_server(struct scenario *sc, size_t i)
-{
-	static const char *const names[SERVERS_MAX] = { "s0", "s1", "s2" };
-	static const char *const argv[] = { "server", NULL };
-	static const enum startup startups[] = { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
-	static const enum idle_rule rules[] = { IDLE_ADAPTIVE, IDLE_NEVER, IDLE_FIXED };
-	struct world *w = sc->world;
-
-	sc->servers[i] = (struct backend_conf){
-		.name = names[i],
-		.startup = startups[below(w, 3)],
-		.startup_timeout_ms = 1000 + (msec_t)below(w, 5000),
-		.request_timeout_ms = 200 + (msec_t)below(w, 10000),
-		.max_request_timeout_ms = 5000 + (msec_t)below(w, 20000),
-		.idle = rules[below(w, 3)],
-		.idle_ms = (msec_t)below(w, 2000),
-		.min_idle_ms = 500,
-		.max_idle_ms = 3000,
-		.stop_eof_ms = (msec_t)below(w, 3000),
-		.stop_term_ms = (msec_t)below(w, 3000),
-		.argv = argv,
-		.max_in_flight = 1 + below(w, 20),
-		.max_message_bytes = 4096,
-		.max_depth = 64,
-	};
-}
-
-struct lifecycle_conf draw_lifecycle(struct world *w)
-{
-	return (struct lifecycle_conf){
-		.grace_ms = (msec_t)(chance(w, 35) ? below(w, 5000) : 1000 + below(w, 30000)),
-		.pre_stop_ms = chance(w, 80) ? 0 : (msec_t)below(w, 10000),
-		.lame_duck_min_ms = (msec_t)below(w, 6000),
-		.lame_duck_quiet_ms = (msec_t)below(w, 3000),
-		.lame_duck_max_ms = (msec_t)below(w, 12000),
-		.margin_ms = (msec_t)below(w, 3000),
-		.start_deadline_ms = chance(w, 90) ? 0 : (msec_t)below(w, 10000) + 1,
-	};
-}
-
-static msec_t stop_ms(const struct backend_conf *server)
-{
-	return server->stop_eof_ms + server->stop_term_ms;
-}
-
-static void make_gateway(struct scenario *sc)
-{
-	static const struct session_conf sessions = { .idle_timeout_ms = 3600000, .max = 100, .required = true };
-	struct sched *sched = world_sched(sc->world);
-	struct logger silent = { 0 };
-	struct gateway_conf conf = {
-		.servers = sc->servers,
-		.server_count = sc->server_count,
-		.prefixed = true,
-		.page_items = 100,
-		.max_in_flight = 30,
-		.max_in_flight_per_session = 15,
-		.version = "sim",
-	};
-
-	sc->sessions = sessions_new(&sessions, NULL, sched, sc->seed);
-	sc->gw = gateway_new(&conf, sched, sc->sessions, &silent);
-	for (size_t i = 0; i < SESSIONS; i++)
-		sc->session[i] = session_create_local(sc->sessions, &(struct session_info){ 0 });
-	for (size_t i = 0; i < sc->server_count; i++)
-		gateway_attach(sc->gw, i,
-		        stdio_backend_new(world_loop(sc->world), world_supervisor(sc->world), &sc->servers[i],
-		                &gateway_backend_events, gateway_backend_arg(sc->gw, i), &silent,
-		                world_random(sc->world)));
-	const struct backend_conf *slowest = &sc->servers[0];
-	for (size_t i = 1; i < sc->server_count; i++)
-		if (stop_ms(&sc->servers[i]) > stop_ms(slowest))
-			slowest = &sc->servers[i];
-	sc->longest_eof_ms = slowest->stop_eof_ms;
-	sc->longest_term_ms = slowest->stop_term_ms;
-	sc->lifecycle_conf = draw_lifecycle(sc->world);
-	sc->lifecycle = lifecycle_new(
-	        &sc->lifecycle_conf, sc->longest_eof_ms, sc->longest_term_ms, sc->gw, sched, &ops, sc, &silent);
-}
-
 static void draw(struct scenario *sc)
 {
 	struct world *w = sc->world;
 
-	sc->server_count = 1 + below(w, SERVERS_MAX);
-	for (size_t i = 0; i < sc->server_count; i++)
-		draw_server(sc, i);
-	make_gateway(sc);
+	config_make(sc, &ops);
 	clients_plan(sc, orders_plan(sc) + 5000);
 	if (chance(w, 30))
 		world_stall(w, 1 + (unsigned)below(w, 4), 1 + (unsigned)below(w, 10));
