@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
 
-#define REQUIRED_LOSS_MS 30000
-
 struct catalog_server *catalog_servers(const struct gateway *gw)
 {
 	struct catalog_server *servers = mem_zalloc(gw->slot_count * sizeof(*servers));
@@ -84,6 +82,11 @@ void gateway_attach(struct gateway *gw, size_t i, struct backend *b)
 	gw->slots[i]->backend = b;
 }
 
+static void on_first_try(void *arg)
+{
+	gateway_changed(arg);
+}
+
 void gateway_start(struct gateway *gw)
 {
 	for (size_t i = 0; i < gw->slot_count; i++) {
@@ -93,6 +96,7 @@ void gateway_start(struct gateway *gw)
 		slot->wait_until = mono_add(gw->sched->now, FIRST_TRY_WAIT_MS);
 		slot->backend->ops->start(slot->backend);
 	}
+	timer_set_in(gw->sched, &gw->first_try_timer, FIRST_TRY_WAIT_MS, on_first_try, gw);
 	lists_recheck(gw);
 	gateway_changed(gw);
 }

@@ -9,6 +9,8 @@
 #include "gateway/call_life.h"
 #include "gateway/gateway.h"
 
+#define REQUIRED_LOSS_MS 30000 /* of a required server, before readiness fails, if that is configured */
+
 /* A configured server and what we know of it. */
 struct slot {
 	struct gateway *gw;
@@ -54,7 +56,7 @@ struct gateway {
 	struct timer settled_timer;
 	struct buf warnings; /* about the catalog, as last logged */
 	struct timer loss_timer;
-	struct timer first_try_timer; /* after a reload */
+	struct timer first_try_timer; /* those that were started last have had their time */
 	bool refusing;
 	enum message_level level; /* the most verbose that any session wants; LEVEL_COUNT: nobody asked */
 	struct buf scratch;       /* for answers that live as long as an upcall */

@@ -27,7 +27,7 @@ struct lifecycle {
 	struct ledger_counts at_signal;
 	bool left;            /* nothing that comes now changes anything */
 	bool forced, hurried; /* hurried: there was a second signal */
-	struct timer first_try, start_deadline, lame_duck, stop, end;
+	struct timer start_deadline, lame_duck, stop, end;
 	struct post check_post;
 };
 
@@ -61,7 +61,7 @@ void lifecycle_free(struct lifecycle **lp)
 	if (l == NULL)
 		return;
 	*lp = NULL;
-	struct timer *const timers[] = { &l->first_try, &l->start_deadline, &l->lame_duck, &l->stop, &l->end };
+	struct timer *const timers[] = { &l->start_deadline, &l->lame_duck, &l->stop, &l->end };
 	assert(list_is_empty(&l->waits));
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(l->sched, timers[i]);
@@ -392,7 +392,6 @@ void lifecycle_start(struct lifecycle *l)
 	log_plan(l);
 	gateway_watch(l->gw, check, l);
 	gateway_start(l->gw);
-	timer_set_in(l->sched, &l->first_try, FIRST_TRY_WAIT_MS, check, l);
 	if (l->conf.start_deadline_ms > 0)
 		timer_set_in(l->sched, &l->start_deadline, l->conf.start_deadline_ms, on_start_deadline, l);
 }

@@ -7,7 +7,6 @@
 #include "gateway/gateway_private.h"
 
 #define DEBOUNCE_MS 100
-#define REQUIRED_LOSS_MS 30000
 #define WARNINGS_MAX 100 /* that are logged */
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);

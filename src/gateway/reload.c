@@ -162,11 +162,6 @@ static void move_pushes(const struct reload *r, struct session *s)
 	}
 }
 
-static void on_first_try(void *arg)
-{
-	gateway_changed(arg);
-}
-
 void gateway_reload(struct gateway *gw, const struct gateway_conf *conf, struct reload_counts *counts)
 {
 	struct reload r = {
@@ -188,6 +183,5 @@ void gateway_reload(struct gateway *gw, const struct gateway_conf *conf, struct 
 		move_pushes(&r, list_entry(node, struct session, node));
 	free(r.moved);
 	news_watch_loss(gw);
-	timer_set_in(gw->sched, &gw->first_try_timer, FIRST_TRY_WAIT_MS, on_first_try, gw);
 	gateway_changed(gw);
 }
