@@ -4,7 +4,6 @@ Settings: SLUICE (the binary; build/sluice), EXAMPLE_SERVER (beside it, in examp
 for all time limits, for sanitizer builds and valgrind).
 """
 
-import ctypes
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ from signal import SIGINT, SIGKILL, SIGTERM
 import http_client
 from http_client import Connection
 from mcp_client import McpHttp, McpStdio
+from processes import become_subreaper, children_of, command_of, descendants_of  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SLUICE", ROOT / "build" / "sluice"))
@@ -32,30 +32,6 @@ NO_LAME_DUCK = {"lameDuck": {"min": "0s", "quiet": "0s", "max": "0s"}}
 SANITIZER_MARKS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "ThreadSanitizer")
 
 
-def become_subreaper():
-    """Orphans of Sluice then become ours, so that a test sees each process that it left behind."""
-    PR_SET_CHILD_SUBREAPER = 36
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def children_of(pid):
-    """Best effort: it may go, with its threads, while we look."""
-    found = []
-    try:
-        for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    except OSError:
-        pass
-    return found
-
-
-def descendants_of(pid):
-    found = []
-    for child in children_of(pid):
-        found += [child] + descendants_of(child)
-    return found
-
-
 def is_alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
@@ -68,13 +44,6 @@ def kill_and_wait(pid):
     """Kills a server and waits until Sluice has noticed and reaped it."""
     os.kill(pid, SIGKILL)
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"), what="the killed process reaped")
-
-
-def command_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return "?"
 
 
 def wait_until(condition, timeout=5.0, what="the condition"):

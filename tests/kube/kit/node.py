@@ -5,7 +5,6 @@ session, by a mark in the environment, and, because the node is a subreaper, as 
 """
 
 import asyncio
-import ctypes
 import os
 import pathlib
 import signal
@@ -15,17 +14,13 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from processes import become_subreaper, children_of, descendants_of
 from unshare import UNSHARE
 
 MARK = "KUBE_KIT_MARK"
 PORTS = range(18000, 32000)  # below the ephemeral ones, so that no client takes a pod's port
 NAMESPACE = [*UNSHARE, "--pid", "--mount", "--mount-proc", "--fork", "--kill-child", "--"]
 TCP_LISTEN = "0A"
-PR_SET_CHILD_SUBREAPER = 36
-
-
-def become_subreaper():
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -57,33 +52,6 @@ def is_alive(process):
 
 def all_pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def children_of(pid):
-    """Best effort: it may go, with its threads, while we look."""
-    found = []
-    try:
-        for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    except OSError:
-        pass
-    return found
-
-
-def descendants_of(pid):
-    found, open_ones = [], [pid]
-    while open_ones:
-        for child in children_of(open_ones.pop()):
-            found.append(child)
-            open_ones.append(child)
-    return found
-
-
-def command_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return "?"
 
 
 def has_mark(pid, mark):
