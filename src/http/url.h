@@ -18,6 +18,18 @@ struct url {
 	struct span query;    /* behind the "?"; SPAN_NONE without */
 };
 
+/* RFC 3986, 3.2 without user information: host [ ":" port ], where the port may be empty. False for anything else. */
+struct authority {
+	struct span host; /* without brackets */
+	bool is_v6;
+	struct span port; /* "" when it is empty, SPAN_NONE without a colon */
+	uint64_t port_number;
+};
+bool authority_parse(struct span text, struct authority *a);
+
+/* A "%" without two hexadecimal digits behind it. */
+bool url_has_bad_escape(struct span text);
+
 /* A fragment is a fault. Whether user information is welcome is the caller's to say. */
 bool url_parse(struct span text, struct url *u, struct err *e);
 
