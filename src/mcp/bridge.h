@@ -12,10 +12,10 @@
 #include "mcp/jsonrpc.h"
 #include "mcp/rewrite.h"
 
-#define BRIDGE_SPLICES_MAX 8
+#define BRIDGE_SPLICES_MAX 8 /* its own; there is room for as many of the caller's */
 
 struct bridge {
-	struct splice splices[BRIDGE_SPLICES_MAX];
+	struct splice splices[SPLICES_MAX];
 	unsigned n;
 };
 
