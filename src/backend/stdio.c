@@ -53,6 +53,7 @@ static void submit(struct backend *b, struct backend_call *call, const struct me
 		return;
 	}
 	pending_add(&s->pending, call);
+	call->link = &s->link;
 	life_call_begins(&s->life, stdio_now(s));
 	struct outgoing *line = outgoing_request(call, m, name);
 	call->wants_progress = span_is_set(m->progress_token);

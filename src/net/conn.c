@@ -387,3 +387,40 @@ void conn_close(struct conn *c)
 {
 	happens(c, CLOSE);
 }
+
+void conn_start_tls(struct conn *c, struct tls_context *t, const char *server_name, msec_t deadline_ms)
+{
+	(void)c;
+	(void)t;
+	(void)server_name;
+	(void)deadline_ms;
+}
+
+void conn_answer_plain(struct conn *c, struct span plain_answer)
+{
+	(void)c;
+	(void)plain_answer;
+}
+
+bool conn_is_securing(const struct conn *c)
+{
+	(void)c;
+	return false;
+}
+
+const char *conn_error(const struct conn *c)
+{
+	(void)c;
+	return "";
+}
+
+size_t conn_sealed(const struct conn *c)
+{
+	(void)c;
+	return 0;
+}
+
+void conn_say_end(struct conn *c)
+{
+	(void)c;
+}
