@@ -99,6 +99,7 @@ static void drop_queue(struct conn *c)
 		conn_tls_drop(c);
 	post_cancel(&c->flush);
 	c->blocked = false;
+	c->owes = false;
 }
 
 static void close_fd(struct conn *c)

@@ -53,6 +53,7 @@ static void put_last_words(struct conn *c)
 
 	*c->waiting -= buf_size(&c->out);
 	buf_free(&c->out);
+	c->owes = false;
 	if (!tls_session_met_text(c->tls->session) || !span_is_set(c->tls->plain_answer))
 		return;
 	*c->waiting -= buf_size(wire);
