@@ -47,6 +47,7 @@ struct conn {
 	unsigned char looks; /* at the slow reader since then */
 	bool blocked;        /* the kernel takes no more for now */
 	bool ended;          /* the other side's end has been read */
+	bool owes;           /* a `sent`, when all that is queued has been written */
 	unsigned interest;
 	struct buf out;
 	struct conn_tls *tls; /* NULL: plain */
@@ -77,7 +78,7 @@ void conn_answer_plain(struct conn *c, struct span plain_answer);
 /* The handshake is under way. */
 bool conn_is_securing(const struct conn *c);
 
-/* What went wrong with TLS, from `lost` on, or when conn_read fails; "" when it was something else. */
+/* What went wrong with TLS: in `lost`, or when conn_read fails; "" when it was something else. */
 const char *conn_error(const struct conn *c);
 
 const char *conn_state_name(enum conn_state state);

@@ -17,6 +17,7 @@
 #include "base/span.h"
 
 struct tls_context;
+struct tls_roots;
 
 /* What a server shows: both, or no TLS. */
 struct tls_server_conf {
@@ -27,18 +28,22 @@ struct tls_server_conf {
 
 /* What a client trusts and shows; all may be NULL. */
 struct tls_client_conf {
-	const char *ca;          /* authorities; NULL: the system's */
-	const char *cert, *key;  /* both or none */
-	const char *server_name; /* for who opens the connections: what the certificate must name instead of the URL's
-	                            host */
+	const char *ca;         /* authorities; NULL: the system's */
+	const char *cert, *key; /* both or none */
+	/* What the certificate must name instead of the URL's host: for who opens the connections. */
+	const char *server_name;
+	bool unverified; /* whoever answers will do: not for the configuration */
 };
 
-/* Who is told while a context is made; any may be NULL. */
+/* Who is told while a context is made, and what several share. Each may be NULL. */
 struct tls_notes {
 	void (*reads)(void *arg, const char *path);     /* before a file is read */
 	void (*warns)(void *arg, const char *sentence); /* of what works today: a certificate that has expired */
 	void *arg;
+	struct tls_roots **roots; /* the system's authorities, read when a first client wants them: it takes 30 ms */
 };
+
+void tls_roots_free(struct tls_roots **roots);
 
 /* NULL and a sentence that names the file and what is wrong with it. `notes` may be NULL. */
 struct tls_context *tls_server_new(const struct tls_server_conf *conf, const struct tls_notes *notes, struct err *e);
