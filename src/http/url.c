@@ -101,15 +101,29 @@ static bool take_target(struct span text, struct url *u, struct err *e)
 	return true;
 }
 
+static bool take_rest(struct span text, struct url *u, struct err *e)
+{
+	size_t end = 0;
+
+	while (end < text.n && text.p[end] != '/' && text.p[end] != '?' && text.p[end] != '#')
+		end++;
+	return take_authority(span_cut(text, end), u, e) && take_target(span_skip(text, end), u, e);
+}
+
 bool url_parse(struct span text, struct url *u, struct err *e)
 {
 	*u = (struct url){ .userinfo = SPAN_NONE };
 	if (!take_scheme(&text, u))
 		return err_set(e, "the URL does not begin with http:// or https://");
-	size_t end = 0;
-	while (end < text.n && text.p[end] != '/' && text.p[end] != '?' && text.p[end] != '#')
-		end++;
-	return take_authority(span_cut(text, end), u, e) && take_target(span_skip(text, end), u, e);
+	return take_rest(text, u, e);
+}
+
+bool url_parse_lenient(struct span text, struct url *u, struct err *e)
+{
+	bool has_scheme = memmem(text.p, text.n, "://", 3) != NULL;
+
+	*u = (struct url){ .userinfo = SPAN_NONE };
+	return has_scheme ? url_parse(text, u, e) : take_rest(text, u, e);
 }
 
 bool url_same_origin(const struct url *a, const struct url *b)

@@ -33,6 +33,9 @@ bool url_has_bad_escape(struct span text);
 /* A fragment is a fault. Whether user information is welcome is the caller's to say. */
 bool url_parse(struct span text, struct url *u, struct err *e);
 
+/* The same for what people write for proxies: without a scheme it is http. */
+bool url_parse_lenient(struct span text, struct url *u, struct err *e);
+
 /*
  * `reference` (absolute, "//host/path", "/path", "path" or "?query") as seen from `base`, RFC 3986, 5.2: *u has its
  * parts, whose spans point into `text`, which is filled with the whole, or into those of `base`.

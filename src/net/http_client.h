@@ -20,35 +20,37 @@
 #include "http/url.h"
 #include "loop/loop.h"
 #include "loop/resolve.h"
+#include "net/tls.h"
 
 struct http_client;      /* one origin, its connections, the fetches that wait */
 struct http_client_conn; /* one of them; private */
-struct tls_context;
 
 struct http_client_conf {
 	struct url origin;         /* its path and query mean nothing here; copied */
 	const struct url *proxy;   /* NULL: none; user information becomes Proxy-Authorization; copied */
-	struct tls_context *tls;   /* for https; the caller keeps it as long as the client lives */
+	struct tls_context *tls;   /* a client's, for https; a reference of its own is taken */
 	struct span tls_name;      /* to be shown by the certificate instead of origin.host; not set: that; copied */
 	size_t max_connections;    /* fetches beyond wait */
 	size_t max_waiting;        /* fetches beyond end at once as FETCH_OVERLOADED */
 	size_t max_head_bytes;     /* of an answer */
+	msec_t connect_timeout_ms; /* for one connection: look-up, TCP, the proxy's answer and TLS together */
 	msec_t idle_connection_ms; /* an unused connection is closed */
 	msec_t write_timeout_ms;   /* without a byte of a request taken by the server */
 };
 
 /* Good values for all but origin, proxy and TLS. */
 #define HTTP_CLIENT_DEFAULTS                                                                              \
-	.max_connections = 64, .max_waiting = 1024, .max_head_bytes = 65536, .idle_connection_ms = 30000, \
-	.write_timeout_ms = 30000
+	.max_connections = 64, .max_waiting = 1024, .max_head_bytes = 65536, .connect_timeout_ms = 30000, \
+	.idle_connection_ms = 30000, .write_timeout_ms = 30000
 
 /* How a fetch ends. `sent` beside it tells whether the server can have seen any byte of the request. */
-#define FETCH_ENDS(X)                                                                  \
-	X(DONE)        /* the answer is whole, whatever its status */                  \
-	X(OVERLOADED)  /* too many fetches wait already: never sent */                 \
-	X(UNREACHABLE) /* name look-up, connecting, proxy or TLS failed: never sent */ \
-	X(TIMEOUT)     /* one of its deadlines; the sentence says which */             \
-	X(LOST)        /* the connection ended before the answer was whole */          \
+#define FETCH_ENDS(X)                                                                       \
+	X(DONE)        /* the answer is whole, whatever its status */                       \
+	X(INVALID)     /* a method, target or field that no request can hold: never sent */ \
+	X(OVERLOADED)  /* too many fetches wait already: never sent */                      \
+	X(UNREACHABLE) /* name look-up, connecting, proxy or TLS failed: never sent */      \
+	X(TIMEOUT)     /* one of its deadlines; the sentence says which */                  \
+	X(LOST)        /* the connection ended before the answer was whole */               \
 	X(BAD_ANSWER)  /* what came is not HTTP as it should be, or its head is too large */
 #define X(name) FETCH_##name,
 enum fetch_end { FETCH_ENDS(X) FETCH_END_COUNT };
