@@ -86,7 +86,7 @@ struct http_fetch_request {
 
 struct http_fetch {
 	/* All private: */
-	struct list node; /* in client->waiting */
+	struct list node; /* in client->waiting or client->refused */
 	struct http_client *client;
 	struct http_client_conn *conn;
 	const struct http_fetch_events *events;
@@ -95,9 +95,9 @@ struct http_fetch {
 	struct timer timer; /* fires at or before `deadline` and `total`: moving one back costs nothing */
 	struct post post;
 	mono_t deadline, total;
-	msec_t first_timeout_ms, idle_timeout_ms;
+	msec_t connect_timeout_ms, first_timeout_ms, idle_timeout_ms;
 	mono_t started_at, sent_at, head_at;
-	bool active, paused, idempotent, sent, retried, is_head;
+	bool active, waits, paused, idempotent, sent, retried, is_head;
 };
 
 /* NULL and a sentence when there is no such client: a proxy that is not http, https without TLS. */
