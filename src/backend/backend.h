@@ -30,9 +30,16 @@ enum isolation {
 	ISOLATION_SESSION /* each client session has its own */
 };
 
+/* What stands behind it: which module makes its backend. */
+enum backend_kind { BACKEND_STDIO, BACKEND_COMMAND, BACKEND_HTTP };
+
+/* How an HTTP server is spoken to: found out, Streamable HTTP of any revision, HTTP+SSE of 2024-11-05. */
+enum http_type { HTTP_TYPE_AUTO, HTTP_TYPE_STREAMABLE, HTTP_TYPE_SSE };
+
 /* One server of the configuration. Strings live as long as the configuration does, or as the copy. */
 struct backend_conf {
 	const char *name;
+	enum backend_kind kind;
 	enum startup startup;
 	msec_t startup_timeout_ms; /* one attempt: spawn, initialize, first lists */
 	msec_t request_timeout_ms, max_request_timeout_ms;
@@ -46,6 +53,12 @@ struct backend_conf {
 	const char *const *argv; /* NULL-terminated */
 	const char *const *env;  /* "NAME=value", complete, NULL-terminated */
 	const char *cwd;         /* NULL: ours */
+	/* HTTP */
+	const char *url; /* checked */
+	enum http_type http_type;
+	const char *const *headers; /* name, value, name, value, ..., NULL-terminated; NULL: none */
+	const char *tls_ca, *tls_cert, *tls_key, *tls_name;  /* files, and whom to expect; NULL: the default */
+	const char *http_proxy, *https_proxy, *proxy_spared; /* HTTP_PROXY, HTTPS_PROXY, NO_PROXY; NULL: not set */
 	/* from `limits` */
 	size_t max_in_flight;
 	size_t max_message_bytes;
@@ -60,7 +73,7 @@ void backend_conf_free(struct backend_conf **conf);
 enum backend_change {
 	BACKEND_SAME,
 	BACKEND_RETUNED, /* times, limits, startup, what is shown: `configure` does it */
-	BACKEND_REPLACED /* command, arguments, environment, folder: another process */
+	BACKEND_REPLACED /* command, arguments, environment, folder; URL, headers: another process, another session */
 };
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b);
 
@@ -112,6 +125,7 @@ struct backend_call {
 	struct list node;                    /* in the backend: all its calls */
 	uint64_t id;                         /* on the backend's wire */
 	struct outgoing *unsent;             /* the queued line, while no byte of it was accepted by a write */
+	struct http_trip *trip;              /* at an HTTP server: its request and what comes back */
 	bool wants_progress;                 /* we planted a token */
 	bool modern;                         /* it was asked in the modern revision, and so is the answer */
 	enum end_reason why;                 /* while its end is due: what will be told */

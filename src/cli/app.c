@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "backend/stdio.h"
+#include "backend/streamable_http.h"
 #include "base/fd.h"
 #include "base/leave.h"
 #include "base/mem.h"
@@ -158,17 +159,40 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
+static struct backend *make_http_backend(struct app *app, size_t i, const struct logger *lg)
+{
+	const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
+	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
+	struct backend *b = streamable_http_new(app->loop, site, conf, &gateway_backend_events,
+	        gateway_backend_arg(app->gateway, i), 0, lg, random_u64());
+
+	http_site_release(&site);
+	return b;
+}
+
+static struct backend *make_backend(struct app *app, size_t i)
+{
+	const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
+	struct logger lg = app_logger(app, "backend");
+
+	switch (conf->kind) {
+	case BACKEND_HTTP:
+		return make_http_backend(app, i, &lg);
+	case BACKEND_STDIO:
+	case BACKEND_COMMAND:
+		break;
+	}
+	return stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
+	        gateway_backend_arg(app->gateway, i), &lg, random_u64());
+}
+
 /* For those that have none yet. */
 static void make_backends(struct app *app, size_t server_count)
 {
 	for (size_t i = 0; i < server_count; i++) {
 		if (gateway_backend(app->gateway, i) != NULL)
 			continue;
-		const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
-		struct logger lg = app_logger(app, "backend");
-		gateway_attach(app->gateway, i,
-		        stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
-		                gateway_backend_arg(app->gateway, i), &lg, random_u64()));
+		gateway_attach(app->gateway, i, make_backend(app, i));
 	}
 }
 
@@ -208,6 +232,7 @@ static bool make_parts(struct app *app, struct err *e)
 		return false;
 	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
+	app->resolver = resolver_new(app->loop, NULL);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
 		return false;
