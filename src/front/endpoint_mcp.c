@@ -4,6 +4,7 @@
 #include "front/news_stream.h"
 #include "front/reply.h"
 #include "front/respond.h"
+#include "front/resume.h"
 
 #define ALLOW SPAN("POST, GET, DELETE, OPTIONS")
 
@@ -37,6 +38,7 @@ static void post_request(const struct asked *a, const struct message *m)
 	enum end_reason why = END_OVERLOADED;
 	struct refusal refusal = { &why, &error };
 	struct reply *r = reply_new(a->e->gw, a->e->sched, a->ex, a->req, 1, false);
+	reply_keep(r, a->e->replay, a->session);
 	struct call *call = gateway_submit(a->e->gw, a->session, a->scope, m, &reply_port, reply_part(r, 0), &refusal);
 
 	if (call != NULL) {
@@ -238,11 +240,14 @@ static void on_get(struct asked *a)
 	}
 	if (!check_version(a) || !check_session(a, true))
 		return;
-	if (!list_is_empty(&a->session->pushes)) {
+	struct span last_event_id = head_get(a->req->head, SPAN("last-event-id"));
+	if (span_is_set(last_event_id) && resume(a->e->replay, a->session, last_event_id, a->ex, a->req))
+		return;
+	if (news_stream_is_open(a->session)) {
 		respond_error(a, 409, SPAN_NONE, RPC_BAD_REQUEST, "the session has a stream already");
 		return;
 	}
-	news_stream_open(a->e->gw, a->e->sched, a->session, a->scope, a->ex, a->req);
+	news_stream_open(a->e->gw, a->e->sched, a->e->replay, a->session, a->scope, a->ex, a->req);
 }
 
 static void on_delete(struct asked *a)

@@ -261,3 +261,8 @@ const char *call_method(const struct call *c)
 {
 	return method_name(c->method).p;
 }
+
+struct span call_id(const struct call *c)
+{
+	return c->id;
+}

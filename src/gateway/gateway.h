@@ -86,6 +86,7 @@ struct push {
 	struct list node; /* in the session */
 	struct gateway *gw;
 	struct timer goodbye;
+	bool stays; /* the client's only channel: the front ends it, not gateway_end_pushes */
 	int scope;
 	const struct push_port *port;
 	void *arg;
@@ -184,5 +185,6 @@ void gateway_count_reload(struct gateway *gw, enum reload_result result);
 struct catalog *gateway_catalog(struct gateway *gw);
 struct backend *gateway_backend(const struct gateway *gw, size_t i);
 const char *call_method(const struct call *call);
+struct span call_id(const struct call *call); /* the client's, raw JSON; lives as long as the call */
 
 #endif

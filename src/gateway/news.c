@@ -312,23 +312,21 @@ static void end_pushes(struct session *s)
 /* A session's nonce is a random number. */
 static void end_pushes_within(struct session *s, struct sched *sched, msec_t over_ms)
 {
-	msec_t wait_ms = (msec_t)(s->nonce % (uint64_t)over_ms);
+	msec_t wait_ms = over_ms > 0 ? (msec_t)(s->nonce % (uint64_t)over_ms) : 0;
 
 	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
-		timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+		if (!p->stays && over_ms > 0)
+			timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+		else if (!p->stays)
+			news_end_push(p);
 	}
 }
 
 void gateway_end_pushes(struct gateway *gw, msec_t over_ms)
 {
-	list_each (node, sessions_all(gw->sessions)) {
-		struct session *s = list_entry(node, struct session, node);
-		if (over_ms > 0)
-			end_pushes_within(s, gw->sched, over_ms);
-		else
-			end_pushes(s);
-	}
+	list_each (node, sessions_all(gw->sessions))
+		end_pushes_within(list_entry(node, struct session, node), gw->sched, over_ms);
 }
 
 static void keep_pushes(struct session *s, struct sched *sched)

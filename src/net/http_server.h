@@ -73,6 +73,9 @@ void exchange_reply_parts(struct http_exchange *ex, int status, const struct htt
  * stream that may go on for ever, see exchange_forever): called once; the exchange is gone when it returns. */
 void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *arg);
 
+/* The client has closed its half and may still read the answer, or may be gone: called once. */
+void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void *arg), void *arg);
+
 /* This answer is a stream without an end of its own (a GET stream): a client's FIN counts as leaving. */
 void exchange_forever(struct http_exchange *ex);
 
