@@ -135,7 +135,7 @@ static bool check_version(const struct asked *a)
 {
 	struct span version = head_get(a->req->head, SPAN("mcp-protocol-version"));
 
-	if (!span_is_set(version) || revision_parse(version) != REVISION_NONE)
+	if (!span_is_set(version) || revision_is_legacy(revision_parse(version)))
 		return true;
 	respond_error(a, 400, SPAN_NONE, RPC_BAD_REQUEST, "unsupported MCP-Protocol-Version");
 	return false;

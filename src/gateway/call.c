@@ -16,7 +16,26 @@ static struct call *call_of(struct backend_call *at)
 static void on_progress(struct backend_call *at, const struct message *m);
 static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m);
 
-static const struct backend_sink sink = { .progress = on_progress, .ended = on_backend_end };
+static void on_notification(struct backend_call *at, const struct message *m);
+
+static const struct backend_sink sink = {
+	.progress = on_progress,
+	.notification = on_notification,
+	.ended = on_backend_end,
+};
+
+/* Who asks: the client of the session, or somebody of whom nothing is known. */
+static struct backend_client client_of(const struct session *s)
+{
+	if (s == NULL)
+		return (struct backend_client){ .revision = REVISION_NEWEST_LEGACY, .level = LEVEL_COUNT };
+	return (struct backend_client){
+		.session = s->nonce,
+		.revision = s->info.revision,
+		.capabilities = s->info.capabilities,
+		.level = s->level,
+	};
+}
 
 struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct reply_port *port, void *arg)
@@ -34,7 +53,9 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 		to += given[i].n;
 	}
 	c->gw = gw;
+	c->client = client_of(session);
 	c->at.sink = &sink;
+	c->at.client = &c->client;
 	c->method = m->method_id;
 	c->scope = scope;
 	c->port = port;
@@ -223,6 +244,11 @@ static void on_progress(struct backend_call *at, const struct message *m)
 	}
 	struct pieces json = pieces_splice(m->text, &(struct splice){ .out = m->token, .in = c->token }, 1);
 	c->port->message(c->arg, &json);
+}
+
+static void on_notification(struct backend_call *at, const struct message *m)
+{
+	news_of_call(call_of(at), m);
 }
 
 /* A server that does not know the resource: somebody else may (MCP: -32002, and -32602 from newer servers). */

@@ -67,6 +67,7 @@ struct gateway {
 
 struct call {
 	struct backend_call at;
+	struct backend_client client;
 	struct gateway *gw;
 	struct session *session; /* NULL without one */
 	struct slot *slot;       /* NULL: not at a backend */
@@ -134,5 +135,6 @@ void news_soon(struct gateway *gw);       /* what is marked as changed is told a
 void news_settle(struct gateway *gw);     /* what is odd about the lists is told when no more have come for a while */
 void news_watch_loss(struct gateway *gw); /* in a while a server that is down now is lost */
 void news_end_push(struct push *push);
+void news_of_call(struct call *c, const struct message *m); /* a log message that is about this call */
 
 #endif

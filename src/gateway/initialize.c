@@ -78,14 +78,7 @@ static bool read_client(const struct message *m, struct session_info *info)
 		return false;
 	struct span wanted = m->protocol_version.n <= sizeof(date) ? json_decode(m->protocol_version, date) : SPAN("");
 	*info = (struct session_info){ .revision = revision_negotiate(wanted) };
-	if (json_type_of(m->capabilities) == JSON_OBJECT) {
-		struct span elicitation = json_member(m->capabilities, "elicitation");
-		info->capabilities |= span_is_set(json_member(m->capabilities, "sampling")) ? CLIENT_SAMPLING : 0;
-		info->capabilities |= span_is_set(json_member(m->capabilities, "roots")) ? CLIENT_ROOTS : 0;
-		info->capabilities |= span_is_set(elicitation) ? CLIENT_ELICITATION : 0;
-		if (json_type_of(elicitation) == JSON_OBJECT && span_is_set(json_member(elicitation, "url")))
-			info->capabilities |= CLIENT_ELICITATION_URL;
-	}
+	info->capabilities = client_capabilities_read(m->capabilities);
 	if (json_type_of(m->client_info) == JSON_OBJECT) {
 		session_set_text(info->client_name, json_member(m->client_info, "name"));
 		session_set_text(info->client_version, json_member(m->client_info, "version"));

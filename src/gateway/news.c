@@ -8,6 +8,7 @@
 
 #define DEBOUNCE_MS 100
 #define WARNINGS_MAX 100 /* that are logged */
+#define LOGGER_PREFIX_MAX 48
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);
 static void on_hello(void *arg, const struct backend_hello *hello);
@@ -46,7 +47,7 @@ void news_settle(struct gateway *gw)
 }
 
 static void on_list(void *arg, enum list_kind kind, struct item_list *list);
-static void on_notification(void *arg, const struct message *m);
+static void on_notification(void *arg, const struct backend_link *from, const struct message *m);
 
 const struct backend_events gateway_backend_events = {
 	.state = on_state,
@@ -67,20 +68,13 @@ void news_watch_loss(struct gateway *gw)
 
 static void tell_level(struct slot *slot)
 {
-	static const char *const params[LEVEL_COUNT] = {
-		[LEVEL_DEBUG] = "{\"level\":\"debug\"}",
-		[LEVEL_INFO] = "{\"level\":\"info\"}",
-		[LEVEL_NOTICE] = "{\"level\":\"notice\"}",
-		[LEVEL_WARNING] = "{\"level\":\"warning\"}",
-		[LEVEL_ERROR] = "{\"level\":\"error\"}",
-		[LEVEL_CRITICAL] = "{\"level\":\"critical\"}",
-		[LEVEL_ALERT] = "{\"level\":\"alert\"}",
-		[LEVEL_EMERGENCY] = "{\"level\":\"emergency\"}",
-	};
 	enum message_level level = slot->gw->level;
+	char params[32];
 
-	if (level < LEVEL_COUNT && slot->greeted && slot->hello.logging)
-		slot->backend->ops->tell(slot->backend, METHOD_SET_LEVEL, span_of(params[level]));
+	if (level == LEVEL_COUNT || !slot->greeted || !slot->hello.logging)
+		return;
+	snprintf(params, sizeof(params), "{\"level\":\"%.*s\"}", SPAN_ARG(message_level_name(level)));
+	slot->backend->ops->tell(slot->backend, METHOD_SET_LEVEL, span_of(params));
 }
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures)
@@ -195,14 +189,16 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 		news_soon(gw);
 }
 
-/* The one session that has calls at this server; NULL: none has, or more than one. *first is its oldest call. */
-static struct session *only_caller(struct slot *slot, struct call **first)
+/* The one session that has calls at this link; NULL: none has, or more than one. *first is its oldest call. */
+static struct session *only_caller(struct slot *slot, const struct backend_link *link, struct call **first)
 {
 	struct session *only = NULL;
 
 	*first = NULL;
 	list_each (node, &slot->calls) {
 		struct call *c = list_entry(node, struct call, in_slot);
+		if (c->at.link != link)
+			continue;
 		if (c->session == NULL || (only != NULL && c->session != only))
 			return NULL;
 		only = c->session;
@@ -212,13 +208,23 @@ static struct session *only_caller(struct slot *slot, struct call **first)
 	return only;
 }
 
+/* The logger's name gets the server's in front; `room` holds that as long as the splice lives. */
+static struct splice logger_splice(const struct slot *slot, const struct message *m, char room[LOGGER_PREFIX_MAX])
+{
+	if (!slot->gw->conf.prefixed || json_type_of(m->logger) != JSON_STRING)
+		return (struct splice){ .out = SPAN_NONE };
+	snprintf(room, LOGGER_PREFIX_MAX, "%s/", slot->conf->name);
+	return (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(room) };
+}
+
 /* A log message is for the client whose calls the server is working at. With none in flight it is for the only client
  * there is; it is never shown to two. */
-static void deliver_log(struct slot *slot, const struct message *m, enum message_level level)
+static void deliver_log(
+        struct slot *slot, const struct backend_link *from, const struct message *m, enum message_level level)
 {
 	struct gateway *gw = slot->gw;
 	struct call *call;
-	struct session *to = only_caller(slot, &call);
+	struct session *to = only_caller(slot, from, &call);
 
 	if (to == NULL && list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
 		to = list_entry(list_first(sessions_all(gw->sessions)), struct session, node);
@@ -228,11 +234,8 @@ static void deliver_log(struct slot *slot, const struct message *m, enum message
 	}
 	if (level < to->level)
 		return;
-	char name[48];
-	snprintf(name, sizeof(name), "%s/", slot->conf->name);
-	struct splice logger = { .out = SPAN_NONE };
-	if (gw->conf.prefixed && json_type_of(m->logger) == JSON_STRING)
-		logger = (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(name) };
+	char room[LOGGER_PREFIX_MAX];
+	struct splice logger = logger_splice(slot, m, room);
 	struct pieces json = pieces_splice(m->text, &logger, 1);
 	if (call != NULL) {
 		call->port->message(call->arg, &json);
@@ -242,15 +245,39 @@ static void deliver_log(struct slot *slot, const struct message *m, enum message
 	}
 }
 
-static void on_notification(void *arg, const struct message *m)
+/* -1: it is no log message with a level. */
+static int level_of(const struct message *m)
 {
-	struct slot *slot = arg;
 	char name[16];
 	bool is_level = json_type_of(m->level) == JSON_STRING && m->level.n <= sizeof(name);
-	int level = is_level ? message_level_parse(json_decode(m->level, name)) : -1;
 
-	if (m->method_id == METHOD_MESSAGE && level >= 0)
-		deliver_log(slot, m, (enum message_level)level);
+	return m->method_id == METHOD_MESSAGE && is_level ? message_level_parse(json_decode(m->level, name)) : -1;
+}
+
+void news_of_call(struct call *c, const struct message *m)
+{
+	int level = level_of(m);
+
+	if (level < 0 || c->port == NULL) {
+		c->gw->counts.dropped_messages++;
+		return;
+	}
+	enum message_level wanted = c->session != NULL ? c->session->level : c->client.level;
+	if (level < (int)wanted)
+		return;
+	char room[LOGGER_PREFIX_MAX];
+	struct splice logger = logger_splice(c->slot, m, room);
+	struct pieces json = pieces_splice(m->text, &logger, 1);
+	c->port->message(c->arg, &json);
+}
+
+static void on_notification(void *arg, const struct backend_link *from, const struct message *m)
+{
+	struct slot *slot = arg;
+	int level = level_of(m);
+
+	if (level >= 0)
+		deliver_log(slot, from, m, (enum message_level)level);
 	else
 		slot->gw->counts.dropped_messages++;
 }

@@ -196,6 +196,11 @@ void serve_request(struct call *c, const struct message *m)
 		[METHOD_RESOURCES_READ] = serve_read,
 		[METHOD_COMPLETE] = serve_complete,
 		[METHOD_SET_LEVEL] = serve_level,
+		[METHOD_TASKS_GET] = serve_unknown,
+		[METHOD_TASKS_RESULT] = serve_unknown,
+		[METHOD_TASKS_LIST] = serve_unknown,
+		[METHOD_TASKS_UPDATE] = serve_unknown,
+		[METHOD_TASKS_CANCEL] = serve_unknown,
 		[METHOD_UNKNOWN] = serve_unknown,
 	};
 
