@@ -22,6 +22,7 @@ struct stream {
 
 struct endpoint_sse {
 	struct endpoint_sse_conf conf;
+	struct sse_client_conf client;
 	struct map by_name;
 	struct list streams;
 	bool closing; /* what is opened now ends at once, and its client comes back when somebody else is here */
@@ -35,6 +36,13 @@ struct endpoint_sse *endpoint_sse_new(const struct endpoint_sse_conf *conf)
 	random_bytes(&seed, sizeof(seed));
 	map_seed(&e->by_name, seed);
 	e->conf = *conf;
+	e->client = (struct sse_client_conf){
+		.gw = conf->gw,
+		.sched = conf->sched,
+		.farewell = sse_farewell_new(conf->gw, conf->sched, conf->return_ms),
+		.session_required = conf->session_required,
+		.max_depth = conf->max_depth,
+	};
 	list_init(&e->streams);
 	return e;
 }
@@ -56,6 +64,7 @@ void endpoint_sse_free(struct endpoint_sse **ep)
 	*ep = NULL;
 	list_each (node, &e->streams)
 		stream_free(list_entry(node, struct stream, node));
+	sse_farewell_free(&e->client.farewell);
 	map_free(&e->by_name);
 	free(e);
 }
@@ -100,7 +109,7 @@ static void open_stream(
 	list_append(&e->streams, &s->node);
 	map_put(&e->by_name, span_of(s->name), s);
 	buf_printf(&endpoint, "%s/messages?sessionId=%s", e->conf.base_path, s->name);
-	s->client = sse_client_open(&e->conf.client, scope, buf_span(&endpoint), ex, req, on_ended, s);
+	s->client = sse_client_open(&e->client, scope, buf_span(&endpoint), ex, req, on_ended, s);
 	buf_free(&endpoint);
 	if (e->closing)
 		endpoint_sse_close(e);
@@ -173,7 +182,7 @@ static bool is_array(struct span text)
 /* Each message of a batch is answered by itself. */
 static bool take_batch(struct stream *s, int scope, struct span array, struct message_fault *fault)
 {
-	unsigned max_depth = s->e->conf.client.max_depth;
+	unsigned max_depth = s->e->conf.max_depth;
 	struct json_fault json_fault;
 	struct json_found found;
 	struct message m;
@@ -203,7 +212,7 @@ static bool take(struct stream *s, int scope, struct span body, struct message_f
 
 	if (is_array(body))
 		return take_batch(s, scope, body, fault);
-	if (!message_parse(body, s->e->conf.client.max_depth, &m, fault))
+	if (!message_parse(body, s->e->conf.max_depth, &m, fault))
 		return false;
 	sse_client_take(s->client, scope, &m);
 	return true;
@@ -217,7 +226,7 @@ static void on_post(struct endpoint_sse *e, struct http_exchange *ex, const stru
 
 	if (!is_json(req->head))
 		refuse_as(ex, req, 415, RPC_SERVER_ERROR, "Content-Type must be application/json");
-	else if (s == NULL || (s->server != NULL && !gateway_scope(e->conf.client.gw, span_of(s->server), &scope)))
+	else if (s == NULL || (s->server != NULL && !gateway_scope(e->conf.gw, span_of(s->server), &scope)))
 		refuse_as(ex, req, 404, RPC_SERVER_ERROR - 1, "session not found");
 	else if (sse_client_is_full(s->client))
 		refuse_as(ex, req, 503, RPC_SERVER_ERROR, "the stream is not read");
@@ -251,7 +260,7 @@ static bool is_stream_path(const struct endpoint_sse *e, struct span path, struc
 	        !span_eq(span_skip(path, path.n - STREAM_SUFFIX.n), STREAM_SUFFIX))
 		return false;
 	*server = span_cut(span_skip(path, SERVER_PREFIX.n), path.n - around);
-	return gateway_scope(e->conf.client.gw, *server, scope);
+	return gateway_scope(e->conf.gw, *server, scope);
 }
 
 bool endpoint_sse_request(

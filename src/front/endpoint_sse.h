@@ -15,9 +15,13 @@
 struct endpoint_sse;
 
 struct endpoint_sse_conf {
-	struct sse_client_conf client;
+	struct gateway *gw;
+	struct sched *sched;
+	bool session_required;
+	unsigned max_depth;
 	const char *base_path; /* borrowed */
 	size_t max_streams;    /* beyond: 503 */
+	msec_t return_ms;      /* how long a client whose stream has ended may take to come back to its session */
 };
 
 struct endpoint_sse *endpoint_sse_new(const struct endpoint_sse_conf *conf);

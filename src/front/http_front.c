@@ -27,12 +27,13 @@ struct http_front {
 static struct endpoint_sse *make_sse(const struct http_front *f)
 {
 	const struct endpoint_sse_conf conf = {
-		.client = { .gw = f->gw,
-		        .sched = loop_sched(f->loop),
-		        .session_required = f->conf.session_required,
-		        .max_depth = f->conf.max_depth },
+		.gw = f->gw,
+		.sched = loop_sched(f->loop),
+		.session_required = f->conf.session_required,
+		.max_depth = f->conf.max_depth,
 		.base_path = f->conf.base_path,
 		.max_streams = f->conf.max_sessions,
+		.return_ms = f->conf.replay.time_ms,
 	};
 
 	return endpoint_sse_new(&conf);

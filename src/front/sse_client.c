@@ -97,6 +97,8 @@ static void client_free(struct sse_client *c)
 {
 	leave_calls(c);
 	gateway_push_close(&c->push);
+	if (c->session != NULL)
+		sse_farewell_to(c->conf.farewell, c->session);
 	timer_stop(c->conf.sched, &c->silence);
 	buf_free(&c->id);
 	free(c);
@@ -318,7 +320,7 @@ static void rejoin(struct sse_client *c, int scope, const struct request_head *h
 
 	if (span_is_set(id) && rejoin_by_id(c, scope, id))
 		return;
-	if (revision != REVISION_NONE && !gateway_is_refusing(c->conf.gw))
+	if (revision_is_legacy(revision) && !gateway_is_refusing(c->conf.gw))
 		rejoin_by_revision(c, scope, revision);
 }
 

@@ -11,7 +11,7 @@
 #ifndef SLUICE_FRONT_SSE_CLIENT_H
 #define SLUICE_FRONT_SSE_CLIENT_H
 
-#include "gateway/gateway.h"
+#include "front/sse_farewell.h"
 #include "net/http_server.h"
 
 struct sse_client;
@@ -19,6 +19,7 @@ struct sse_client;
 struct sse_client_conf {
 	struct gateway *gw;
 	struct sched *sched;
+	struct sse_farewell *farewell;
 	bool session_required;
 	unsigned max_depth;
 };

@@ -289,6 +289,20 @@ def test_a_client_that_says_only_its_revision_goes_on_too(sluice):
         assert c.answer_of(1)["error"]["code"] == -32600
 
 
+def test_a_session_to_which_nobody_comes_back_is_ended(sluice):
+    s = sluice.http(servers(ex=example(), session={"replayTime": "500ms"}))
+    with McpSse(s.address) as c:
+        id = c.initialize().last_event_id
+    with McpSse(s.address, headers={"Last-Event-ID": id}) as back:
+        assert back.request("ping") == {}
+        time.sleep(0.8)
+        assert "ex__echo" in back.tool_names(), "it was there in time"
+    wait_until(lambda: s.health()["active_clients"] == 0, what="the end of the session")
+    with McpSse(s.address, headers={"Last-Event-ID": id}) as late:
+        late.send(request(1, "tools/list"))
+        assert late.answer_of(1)["error"]["code"] == -32600
+
+
 @pytest.mark.parametrize("id", ["", "~", "nonsense", "~~~~", "x~MQ", "\x7f", "a" * 4000])
 def test_ids_that_are_not_ours_open_an_ordinary_stream(shared, id):
     with McpSse(shared.address, headers={"Last-Event-ID": id}) as c:
