@@ -16,6 +16,7 @@ struct http_front {
 	struct endpoint_sse *sse;
 	struct gateway *gw;
 	struct http_server *server, *admin; /* NULL: not listening */
+	bool server_tls, admin_tls;
 	struct guard_conf guard, admin_guard;
 	mono_t last_request;
 	unsigned closing; /* servers that are not closed yet */
@@ -142,7 +143,7 @@ static int on_admin_head(void *arg, const struct request_head *head)
 	return probes_is_path(head->path) ? 0 : guard_check(&f->admin_guard, head);
 }
 
-bool http_front_listen(struct http_front *f, struct span address, struct err *e)
+bool http_front_listen(struct http_front *f, struct span address, struct tls_context *tls, struct err *e)
 {
 	const struct http_handler handler = { .request = on_request, .head = on_head, .arg = f };
 
@@ -150,11 +151,15 @@ bool http_front_listen(struct http_front *f, struct span address, struct err *e)
 	f->server = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
 	if (f->server == NULL)
 		return false;
-	log_info(&f->log, "listening", "serving MCP over HTTP", F_STR("address", http_server_address(f->server)));
+	f->server_tls = tls != NULL;
+	if (tls != NULL)
+		http_server_use_tls(f->server, tls);
+	log_info(&f->log, "listening", "serving MCP over HTTP", F_STR("address", http_server_address(f->server)),
+	        F_BOOL("tls", tls != NULL));
 	return true;
 }
 
-bool http_front_listen_admin(struct http_front *f, struct span address, struct err *e)
+bool http_front_listen_admin(struct http_front *f, struct span address, struct tls_context *tls, struct err *e)
 {
 	const struct http_handler handler = { .request = on_admin_request, .head = on_admin_head, .arg = f };
 
@@ -162,9 +167,20 @@ bool http_front_listen_admin(struct http_front *f, struct span address, struct e
 	f->admin = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
 	if (f->admin == NULL)
 		return false;
+	f->admin_tls = tls != NULL;
+	if (tls != NULL)
+		http_server_use_tls(f->admin, tls);
 	log_info(&f->log, "admin_listening", "serving probes, metrics and status",
-	        F_STR("address", http_server_address(f->admin)));
+	        F_STR("address", http_server_address(f->admin)), F_BOOL("tls", tls != NULL));
 	return true;
+}
+
+void http_front_renew_tls(struct http_front *f, struct tls_context *tls)
+{
+	if (f->server_tls)
+		http_server_use_tls(f->server, tls);
+	if (f->admin_tls)
+		http_server_use_tls(f->admin, tls);
 }
 
 void http_front_announce(struct http_front *f, bool on)

@@ -146,6 +146,16 @@ struct span http_answer_leaving(void)
 	return UNSERVED("25", "the gateway has stopped");
 }
 
+struct span http_answer_plain(void)
+{
+	return SPAN("HTTP/1.1 400 Bad Request\r\n"
+	            "Content-Type: text/plain; charset=utf-8\r\n"
+	            "Content-Length: 40\r\n"
+	            "Connection: close\r\n"
+	            "\r\n"
+	            "this port speaks HTTPS, not plain HTTP\r\n");
+}
+
 void exchange_reply_parts(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n,
         const struct span *parts, unsigned part_count)
 {
