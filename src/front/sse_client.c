@@ -10,6 +10,7 @@ struct sse_client {
 	struct sse_client_conf conf;
 	struct http_exchange *ex;
 	struct session *session; /* NULL before initialize */
+	bool rejoined;           /* without an initialize, which may still come */
 	struct push push;
 	struct list calls; /* in flight, the oldest first */
 	struct buf id;     /* of the last event that had one */
@@ -191,11 +192,22 @@ static void join(struct sse_client *c, int scope, struct session *session)
 	gateway_push_open(c->conf.gw, session, &c->push);
 }
 
+/* A client that connects again and does say `initialize` wants a new session. */
+static void start_over(struct sse_client *c)
+{
+	leave_calls(c);
+	gateway_push_close(&c->push);
+	gateway_session_end(c->conf.gw, &c->session);
+	c->rejoined = false;
+}
+
 static void take_initialize(struct sse_client *c, int scope, const struct message *m)
 {
 	struct buf answer = { 0 };
 	enum end_reason why;
 
+	if (c->rejoined)
+		start_over(c);
 	if (c->session != NULL) {
 		sse_client_error(c, m->id, RPC_INVALID_REQUEST, "the session is initialized already");
 		return;
@@ -306,6 +318,7 @@ static void rejoin_by_revision(struct sse_client *c, int scope, enum revision re
 	        SPAN_ARG(revision_name(revision)));
 	if (message_parse(buf_span(&text), c->conf.max_depth, &m, &fault)) {
 		struct session *session = gateway_initialize(c->conf.gw, scope, &m, false, &answer, &why);
+		c->rejoined = session != NULL;
 		if (session != NULL)
 			join(c, scope, session);
 	}
@@ -319,8 +332,8 @@ static void rejoin(struct sse_client *c, int scope, const struct request_head *h
 	enum revision revision = revision_parse(head_get(head, SPAN("mcp-protocol-version")));
 
 	if (span_is_set(id) && rejoin_by_id(c, scope, id))
-		return;
-	if (revision_is_legacy(revision) && !gateway_is_refusing(c->conf.gw))
+		c->rejoined = true;
+	else if (revision_is_legacy(revision) && !gateway_is_refusing(c->conf.gw))
 		rejoin_by_revision(c, scope, revision);
 }
 

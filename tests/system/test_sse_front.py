@@ -289,6 +289,20 @@ def test_a_client_that_says_only_its_revision_goes_on_too(sluice):
         assert c.answer_of(1)["error"]["code"] == -32600
 
 
+def test_a_client_that_is_known_may_still_start_over(sluice):
+    s = sluice.http(servers(ex=example()))
+    with McpSse(s.address, headers={"MCP-Protocol-Version": "2025-06-18"}) as c:
+        assert c.initialize("2025-03-26").hello["protocolVersion"] == "2025-03-26"
+        id = c.last_event_id
+        assert s.health()["active_clients"] == 1
+    with McpSse(s.address, headers={"Last-Event-ID": id}) as c:
+        c.send(call("old", "ex__sleep", {"ms": 300}))
+        assert c.initialize("2024-11-05").hello["protocolVersion"] == "2024-11-05"
+        c.send(request("again", "initialize", initialize_params()))
+        assert c.answer_of("again")["error"]["code"] == -32600
+        assert c.last_event_id != id and "ex__echo" in c.tool_names()
+
+
 def test_a_session_to_which_nobody_comes_back_is_ended(sluice):
     s = sluice.http(servers(ex=example(), session={"replayTime": "500ms"}))
     with McpSse(s.address) as c:

@@ -186,7 +186,7 @@ static void test_what_is_larger_than_all_is_not_kept(void **state)
 	(void)state;
 	begin(&f, 10000, 1000);
 	struct replay_stream *s = open_one(&f);
-	struct event_id id = put(s, "a", false);
+	put(s, "a", false);
 	memset(large, 'x', sizeof(large));
 	large[sizeof(large) - 1] = '\0';
 	assert_int_equal(put(s, large, false).seq, 2);
@@ -194,7 +194,7 @@ static void test_what_is_larger_than_all_is_not_kept(void **state)
 	assert_kept(s, 0, "1=a 3=b ");
 	replay_drop(&s);
 	s = open_one(&f);
-	id = put(s, large, true);
+	struct event_id id = put(s, large, true);
 	replay_finish(&s);
 	assert_null(replay_find(f.replay, SESSION, id.stream)); /* nothing is left of it */
 	end(&f);
