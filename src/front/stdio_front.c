@@ -214,6 +214,8 @@ static void take_text(struct stdio_front *f, struct span text)
 		take_request(f, &m);
 	else if (m.kind == MESSAGE_NOTIFICATION)
 		gateway_notify(f->gw, f->session, &m);
+	else
+		gateway_answer(f->gw, f->session, &m);
 }
 
 /* Revision 2025-03-26 allows a line to be a batch; each message of it is answered by itself. */
