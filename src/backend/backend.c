@@ -42,6 +42,7 @@ struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
 	copy->conf.argv = copy_texts(a, conf->argv);
 	copy->conf.env = copy_texts(a, conf->env);
 	copy->conf.cwd = copy_text(a, conf->cwd);
+	copy->conf.roots = copy_text(a, conf->roots);
 	return &copy->conf;
 }
 
@@ -58,7 +59,8 @@ void backend_conf_free(struct backend_conf **conf)
 
 static bool same_process(const struct backend_conf *a, const struct backend_conf *b)
 {
-	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd);
+	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd) &&
+	       a->isolation == b->isolation && (a->roots == NULL) == (b->roots == NULL);
 }
 
 static bool same_tuning(const struct backend_conf *a, const struct backend_conf *b)
@@ -69,7 +71,8 @@ static bool same_tuning(const struct backend_conf *a, const struct backend_conf 
 	       a->idle_ms == b->idle_ms && a->min_idle_ms == b->min_idle_ms && a->max_idle_ms == b->max_idle_ms &&
 	       a->stop_eof_ms == b->stop_eof_ms && a->stop_term_ms == b->stop_term_ms &&
 	       a->max_in_flight == b->max_in_flight && a->max_message_bytes == b->max_message_bytes &&
-	       a->max_depth == b->max_depth && cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
+	       a->max_depth == b->max_depth && a->max_processes == b->max_processes && cstr_eq(a->roots, b->roots) &&
+	       cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
 }
 
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b)
@@ -77,6 +80,11 @@ enum backend_change backend_conf_compare(const struct backend_conf *a, const str
 	if (!same_process(a, b))
 		return BACKEND_REPLACED;
 	return same_tuning(a, b) ? BACKEND_SAME : BACKEND_RETUNED;
+}
+
+unsigned backend_shared_capabilities(const struct backend_conf *conf)
+{
+	return CLIENT_SAMPLING | CLIENT_ELICITATION | CLIENT_ELICITATION_URL | (conf->roots != NULL ? CLIENT_ROOTS : 0);
 }
 
 void item_list_free(struct item_list *list)
