@@ -15,6 +15,7 @@
 #define SERVERS_MAX 3
 #define CALLS_MAX 40
 #define SESSIONS 3
+#define STREAMS 6
 #define ORDERS_MAX 13
 
 struct client_call {
@@ -26,6 +27,13 @@ struct client_call {
 	mono_t until; /* it must have ended by then */
 	int id;
 	struct event make, change; /* change: it is cancelled, or its client leaves */
+};
+
+struct stream {
+	struct scenario *scenario;
+	struct push push;
+	bool open;
+	struct event make, leave;
 };
 
 /* SIGTERM and its like, /drain, and what else happens to a whole gateway. */
@@ -73,13 +81,14 @@ struct scenario {
 	struct lifecycle *lifecycle;
 	struct client_call calls[CALLS_MAX];
 	unsigned call_count, waiting; /* waiting: clients, for the end of their calls */
+	struct stream streams[STREAMS];
 	struct order orders[ORDERS_MAX];
 	unsigned order_count;
 	struct timer fronts;
 	mono_t signal_sent, hook, backstop; /* MONO_NEVER: not yet */
 	mono_t last_request, exit_at;
-	bool held, stopping, hurried, exited; /* held: by /drain; stopping: a stop has begun, by whatever */
-	bool asked;                           /* by a signal or the end of stdin */
+	bool held, stopping, hurried, closing, exited; /* held: by /drain; stopping: a stop has begun, by whatever */
+	bool asked;                                    /* by a signal or the end of stdin */
 	struct deadlines deadlines;
 	enum phase phase; /* after the last turn */
 	bool cancelled;   /* a drain was, in this turn */
@@ -104,6 +113,11 @@ void config_change(struct scenario *sc);
 void clients_plan(struct scenario *sc, msec_t within_ms);
 void clients_stop(struct scenario *sc);
 void clients_check(const struct scenario *sc);
+
+/* Streams, each within that time; and what becomes of them when the fronts close. */
+void streams_plan(struct scenario *sc, msec_t within_ms);
+void streams_close(struct scenario *sc);
+void streams_stop(struct scenario *sc);
 
 /* Orders. The last one is a stop signal. Returns when that comes. */
 msec_t orders_plan(struct scenario *sc);
