@@ -265,10 +265,16 @@ void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void 
 
 void exchange_forever(struct http_exchange *ex)
 {
+	ex->forever = true;
+	exchange_heed_fin(ex);
+}
+
+void exchange_heed_fin(struct http_exchange *ex)
+{
 	struct http_conn *c = http_conn_of(ex);
 
 	assert(ex->active);
-	ex->forever = true;
+	ex->heeds_fin = true;
 	if (!ex->lost && (c->conn.ended || c->hung_up))
 		http_conn_look_again(c);
 }

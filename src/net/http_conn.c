@@ -208,7 +208,7 @@ static void tell_half_closed(struct http_conn *c)
 }
 
 /* Ends each event: what to wait for now. A client that has closed its half may still read (RFC 9112, 9.6): it gets the
- * answers that it waits for, unless they have no end. */
+ * answers that it waits for, unless it is known to have left by that. */
 static void settle(struct http_conn *c)
 {
 	count_buffers(c);
@@ -219,7 +219,7 @@ static void settle(struct http_conn *c)
 		        c, 503, "too much is waiting here"); /* what a head announces is not set aside for it */
 		return;
 	}
-	if (c->stage == STAGE_BUSY && c->exchange.forever && (c->conn.ended || c->hung_up)) {
+	if (c->stage == STAGE_BUSY && c->exchange.heeds_fin && (c->conn.ended || c->hung_up)) {
 		http_conn_close(c);
 		return;
 	}

@@ -25,6 +25,7 @@ struct http_exchange {
 	bool active;     /* the handler has it */
 	bool lost;       /* the client left and nobody was told: kept until the handler ends it */
 	bool streaming;  /* its head is out */
+	bool heeds_fin;  /* see exchange_heed_fin */
 	bool forever;    /* see exchange_forever */
 	bool head_only;  /* HEAD: an answer without its body */
 	bool keep_alive; /* the client wishes so */

@@ -50,7 +50,7 @@ static void on_open(void *arg)
 	struct stream *s = arg;
 	struct scenario *sc = s->scenario;
 
-	if (sc->exited || sc->closing)
+	if (sc->exited || sc->fronts_close)
 		return;
 	world_tell(sc->world, "a stream is opened%s", s->push.stays ? ", to stay" : "");
 	s->open = true;
@@ -71,7 +71,6 @@ void streams_plan(struct scenario *sc, msec_t within_ms)
 
 void streams_close(struct scenario *sc)
 {
-	sc->closing = true;
 	for (unsigned i = 0; i < STREAMS; i++) {
 		REQUIRE(sc, !sc->streams[i].open || sc->streams[i].push.stays);
 		close_stream(&sc->streams[i]);
