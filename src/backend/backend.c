@@ -51,6 +51,7 @@ struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
 	copy->conf.http_proxy = copy_text(a, conf->http_proxy);
 	copy->conf.https_proxy = copy_text(a, conf->https_proxy);
 	copy->conf.proxy_spared = copy_text(a, conf->proxy_spared);
+	copy->conf.roots = copy_text(a, conf->roots);
 	return &copy->conf;
 }
 
@@ -67,7 +68,8 @@ void backend_conf_free(struct backend_conf **conf)
 
 static bool same_process(const struct backend_conf *a, const struct backend_conf *b)
 {
-	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd);
+	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd) &&
+	       a->isolation == b->isolation && (a->roots == NULL) == (b->roots == NULL);
 }
 
 static bool same_site(const struct backend_conf *a, const struct backend_conf *b)
@@ -86,7 +88,8 @@ static bool same_tuning(const struct backend_conf *a, const struct backend_conf 
 	       a->idle_ms == b->idle_ms && a->min_idle_ms == b->min_idle_ms && a->max_idle_ms == b->max_idle_ms &&
 	       a->stop_eof_ms == b->stop_eof_ms && a->stop_term_ms == b->stop_term_ms &&
 	       a->max_in_flight == b->max_in_flight && a->max_message_bytes == b->max_message_bytes &&
-	       a->max_depth == b->max_depth && cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
+	       a->max_depth == b->max_depth && a->max_processes == b->max_processes && cstr_eq(a->roots, b->roots) &&
+	       cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
 }
 
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b)
@@ -94,6 +97,11 @@ enum backend_change backend_conf_compare(const struct backend_conf *a, const str
 	if (a->kind != b->kind || !same_process(a, b) || !same_site(a, b))
 		return BACKEND_REPLACED;
 	return same_tuning(a, b) ? BACKEND_SAME : BACKEND_RETUNED;
+}
+
+unsigned backend_shared_capabilities(const struct backend_conf *conf)
+{
+	return CLIENT_SAMPLING | CLIENT_ELICITATION | CLIENT_ELICITATION_URL | (conf->roots != NULL ? CLIENT_ROOTS : 0);
 }
 
 void item_list_free(struct item_list *list)

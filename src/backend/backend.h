@@ -47,6 +47,8 @@ struct backend_conf {
 	msec_t idle_ms, min_idle_ms, max_idle_ms; /* idle_ms: IDLE_FIXED; min and max: IDLE_ADAPTIVE */
 	msec_t stop_eof_ms, stop_term_ms;
 	enum isolation isolation;
+	size_t max_processes; /* ISOLATION_SESSION: of clients, beside the one that the lists come from */
+	const char *roots;    /* a raw JSON array, for roots/list of a server that clients share; NULL: none */
 	/* globs on the names of its tools; NULL-terminated; include NULL: all */
 	const char *const *include, *const *exclude;
 	/* stdio */
@@ -97,6 +99,15 @@ struct backend_client {
 struct backend_link {
 	uint64_t session; /* the client session that it is for; 0: for all */
 };
+
+/* For whom a backend is made: one of those that it takes to give each client session its own. */
+struct backend_for {
+	const struct backend_link *link; /* lives as long as the backend */
+	unsigned capabilities;           /* of enum client_capability: what the server is told that it can ask for */
+};
+
+/* What a server that clients share is told. */
+unsigned backend_shared_capabilities(const struct backend_conf *conf);
 
 /* What a server said of itself in its InitializeResult. Spans are raw JSON on one line, valid until the next hello. */
 struct backend_hello {
@@ -180,6 +191,7 @@ struct backend_stats {
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
 	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
+	const char *transport;     /* "stdio"; NULL: not known yet */
 	const char *last_error;    /* sentence, or NULL */
 };
 
@@ -206,6 +218,8 @@ struct backend_ops {
 	void (*end_session)(struct backend *b, uint64_t session);
 	/* A request of the gateway's own whose answer nobody waits for (logging/setLevel). Ignored unless READY. */
 	void (*tell)(struct backend *b, enum method method, struct span params);
+	/* A notification of the client of that session; only for a server, or a part of it, that serves nobody else. */
+	void (*notify)(struct backend *b, uint64_t session, enum method method, struct span params);
 	/*
 	 * For good: nothing starts it again, and later calls end with END_BACKEND_UNAVAILABLE. STOPPED follows by an
 	 * event, in any state that it is in, and STOPPING before it while there is a process. Calls in flight end when

@@ -1,115 +1,82 @@
-#include <stdlib.h>
-
 #include "backend/http_private.h"
-#include "base/mem.h"
-#include "json/write.h"
 
-#define ASKS_MAX 1024 /* that wait for an answer */
+/* The server's own requests. One that comes on the stream of a call is that call's. */
 
-/* A request of the server's own. On the stream of a call it is that call's. */
-struct http_ask {
-	struct list node;
-	uint64_t id;
-	size_t n;
-	char text[]; /* the server's id, raw */
-};
+static void send(struct http_backend *b, const struct buf *json)
+{
+	struct pieces pieces = pieces_of(buf_span(json));
 
-static void put_refusal(struct http_backend *b, struct span id, int code, struct span sentence)
+	http_trip_go(http_trip_new(b, TRIP_NOTE, &pieces));
+}
+
+static void answer_itself(struct http_backend *b, const struct message *m, bool ping)
 {
 	struct buf json = { 0 };
 
-	rpc_put_error(&json, id, code, sentence);
-	struct pieces pieces = pieces_of(buf_span(&json));
-	http_trip_go(http_trip_new(b, TRIP_NOTE, &pieces));
+	if (ping)
+		rpc_put_result(&json, m->id, SPAN("{}"));
+	else
+		rpc_put_error(&json, m->id, RPC_INTERNAL_ERROR, SPAN("too many requests without an answer"));
+	send(b, &json);
 	buf_free(&json);
-}
-
-static size_t count(const struct list *asks)
-{
-	size_t n = 0;
-
-	list_each (node, asks)
-		n++;
-	return n;
 }
 
 void http_ask_came(struct http_trip *t, const struct message *m)
 {
 	struct http_backend *b = t->b;
+	bool ping = m->method_id == METHOD_PING;
+	struct open_ask *ask = NULL;
 
-	if (b->base.events->ask == NULL) {
-		put_refusal(b, m->id, RPC_METHOD_NOT_FOUND, SPAN("Method not found"));
+	if (t->modern || !http_is_talking(b)) {
+		b->dropped++;
+		log_debug(&b->log, "backend_message_dropped", "a request that the server may not send");
 		return;
 	}
-	if (count(&b->asks) >= ASKS_MAX) {
-		put_refusal(b, m->id, RPC_INTERNAL_ERROR, SPAN("Too many requests wait for an answer"));
+	if (!ping)
+		ask = open_asks_add(&b->asks, m->id);
+	if (ask == NULL) {
+		answer_itself(b, m, ping);
 		return;
 	}
-	struct http_ask *ask = mem_alloc(sizeof(*ask) + m->id.n);
-	*ask = (struct http_ask){ .id = ++b->last_ask, .n = m->id.n };
-	memcpy(ask->text, m->id.p, m->id.n);
-	list_append(&b->asks, &ask->node);
-	const struct backend_ask told = { .id = ask->id, .call = t->call, .link = &b->link };
+	const struct backend_ask told = { .id = ask->id, .call = t->call, .link = b->link };
 	b->base.events->ask(b->base.arg, &told, m);
-}
-
-static struct http_ask *find(struct http_backend *b, uint64_t id)
-{
-	list_each (node, &b->asks) {
-		struct http_ask *ask = list_entry(node, struct http_ask, node);
-		if (ask->id == id)
-			return ask;
-	}
-	return NULL;
-}
-
-static void forget(struct http_ask *ask)
-{
-	list_unlink(&ask->node);
-	free(ask);
-}
-
-static void tell_ended(struct http_backend *b, struct http_ask *ask)
-{
-	uint64_t id = ask->id;
-
-	forget(ask);
-	if (b->base.events->ask_ended != NULL)
-		b->base.events->ask_ended(b->base.arg, id);
 }
 
 void http_ask_taken_back(struct http_backend *b, const struct message *m)
 {
-	list_each (node, &b->asks) {
-		struct http_ask *ask = list_entry(node, struct http_ask, node);
-		if (!span_eq((struct span){ ask->text, ask->n }, m->request_id))
-			continue;
-		tell_ended(b, ask);
+	struct open_ask *ask = span_is_set(m->request_id) ? open_asks_find_own(&b->asks, m->request_id) : NULL;
+
+	if (ask == NULL)
 		return;
-	}
+	uint64_t id = ask->id;
+	open_asks_remove(&b->asks, ask);
+	b->base.events->ask_ended(b->base.arg, id);
 }
 
 void http_ask_answer(struct http_backend *b, uint64_t id, const struct pieces *outcome)
 {
-	struct http_ask *ask = find(b, id);
+	struct open_ask *ask = open_asks_find(&b->asks, id);
 	struct buf json = { 0 };
 
 	if (ask == NULL)
 		return;
-	buf_add(&json, SPAN("{\"jsonrpc\":\"2.0\",\"id\":"));
-	buf_add(&json, (struct span){ ask->text, ask->n });
-	buf_add_char(&json, ',');
-	pieces_put(&json, outcome);
-	buf_add_char(&json, '}');
-	struct pieces pieces = pieces_of(buf_span(&json));
-	http_trip_go(http_trip_new(b, TRIP_NOTE, &pieces));
+	open_ask_put_answer(&json, ask, outcome);
+	open_asks_remove(&b->asks, ask);
+	send(b, &json);
 	buf_free(&json);
-	forget(ask);
+}
+
+static void tell_lost(void *arg)
+{
+	struct http_backend *b = arg;
+
+	for (uint64_t id; (id = open_asks_take_lost(&b->asks)) != 0;)
+		b->base.events->ask_ended(b->base.arg, id);
 }
 
 /* The session is over: no answer has a place to go to. */
 void http_asks_end(struct http_backend *b)
 {
-	for (struct list *node; (node = list_first(&b->asks)) != NULL;)
-		tell_ended(b, list_entry(node, struct http_ask, node));
+	open_asks_lose(&b->asks);
+	post_set(loop_sched(b->loop), &b->asks_post, tell_lost, b);
 }

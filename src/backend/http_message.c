@@ -1,5 +1,4 @@
 #include "backend/http_private.h"
-#include "json/write.h"
 
 #define SHOWN_BYTES 200
 #define CHANGED_EVERY_MS 200 /* lists are asked for anew at most so often */
@@ -83,21 +82,7 @@ static void on_answer(struct http_trip *from, const struct message *m)
 		http_trip_end(t);
 }
 
-/* --- requests and notifications --- */
-
-static void on_request(struct http_trip *t, const struct message *m)
-{
-	struct buf answer = { 0 };
-
-	if (m->method_id != METHOD_PING) {
-		http_ask_came(t, m);
-		return;
-	}
-	rpc_put_result(&answer, m->id, SPAN("{}"));
-	struct pieces pieces = pieces_of(buf_span(&answer));
-	http_trip_go(http_trip_new(t->b, TRIP_NOTE, &pieces));
-	buf_free(&answer);
-}
+/* --- notifications --- */
 
 static void on_progress(struct http_backend *b, const struct message *m)
 {
@@ -142,7 +127,7 @@ static void on_log_message(struct http_trip *t, const struct message *m)
 	if (t->call != NULL && t->call->sink->notification != NULL)
 		t->call->sink->notification(t->call, m);
 	else
-		b->base.events->notification(b->base.arg, &b->link, m);
+		b->base.events->notification(b->base.arg, b->link, m);
 }
 
 static void on_notification(struct http_trip *t, const struct message *m)
@@ -165,7 +150,7 @@ static void on_notification(struct http_trip *t, const struct message *m)
 	case METHOD_ELICITATION_COMPLETE:
 	case METHOD_TASK_STATUS:
 	case METHOD_TASK_NEWS:
-		b->base.events->notification(b->base.arg, &b->link, m);
+		b->base.events->notification(b->base.arg, b->link, m);
 		return;
 	case METHOD_CANCELLED:
 		http_ask_taken_back(b, m);
@@ -185,7 +170,7 @@ static void on_message(struct http_trip *t, const struct message *m)
 		on_answer(t, m);
 		return;
 	case MESSAGE_REQUEST:
-		on_request(t, m);
+		http_ask_came(t, m);
 		return;
 	case MESSAGE_NOTIFICATION:
 		on_notification(t, m);

@@ -11,6 +11,7 @@
 #include "backend/handshake.h"
 #include "backend/http_status.h"
 #include "backend/json_texts.h"
+#include "backend/open_asks.h"
 #include "backend/pending.h"
 #include "backend/rate.h"
 #include "backend/streamable_http.h"
@@ -95,7 +96,8 @@ struct http_news {
 
 struct http_backend {
 	struct backend base; /* first */
-	struct backend_link link;
+	struct backend_link own_link;
+	const struct backend_link *link; /* its own, unless it is for one client */
 	struct loop *loop;
 	struct http_site *site;
 	struct logger log;
@@ -127,8 +129,8 @@ struct http_backend {
 	struct handshake second;
 	bool second_is_up;
 
-	struct list asks;
-	uint64_t last_ask;
+	struct open_asks asks;
+	struct post asks_post; /* for those that are lost */
 
 	unsigned unwell; /* answers in a row that spoke against it */
 

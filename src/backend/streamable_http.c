@@ -50,7 +50,7 @@ static void submit(struct backend *base, struct backend_call *call, const struct
 		return;
 	}
 	pending_add(&b->pending, call);
-	call->link = &b->link;
+	call->link = b->link;
 	call->wants_progress = span_is_set(m->progress_token);
 	life_call_begins(&b->life, http_now(b));
 	struct http_trip *t = http_trip_of_call(b, call, m, name);
@@ -97,13 +97,26 @@ static enum outcome cancel(struct backend *base, struct backend_call *call, stru
 	return waits ? OUTCOME_NOT_SENT : OUTCOME_UNKNOWN;
 }
 
-/* A modern server hears the level with each request. */
+/* A modern server hears all that it has to know with each request. */
+static bool has_session(const struct http_backend *b)
+{
+	return b->life.state == LIFE_READY && !b->healing && (b->way != HTTP_WAY_MODERN || b->second_is_up);
+}
+
 static void tell(struct backend *base, enum method method, struct span params)
 {
 	struct http_backend *b = http_of(base);
 
-	if (b->life.state == LIFE_READY && !b->healing && (b->way != HTTP_WAY_MODERN || b->second_is_up))
+	if (has_session(b))
 		http_request(b, method, params, false);
+}
+
+static void notify(struct backend *base, uint64_t session, enum method method, struct span params)
+{
+	struct http_backend *b = http_of(base);
+
+	if (session == b->link->session && has_session(b))
+		http_note(b, method, params);
 }
 
 static void answer(struct backend *base, uint64_t ask, const struct pieces *outcome)
@@ -187,6 +200,7 @@ static void stats(const struct backend *base, struct backend_stats *stats)
 		.starts = b->starts,
 		.restarts = b->restarts,
 		.dropped = b->dropped,
+		.transport = b->way != HTTP_WAY_UNKNOWN ? http_way_name(b->way) : NULL,
 		.last_error = b->why[0] != '\0' ? b->why : NULL,
 	};
 }
@@ -202,6 +216,7 @@ static void stop_timers(struct http_backend *b)
 	timer_stop(sched, &b->news[1].timer);
 	post_cancel(&b->tell_post);
 	post_cancel(&b->gone_post);
+	post_cancel(&b->asks_post);
 }
 
 static void free_backend(struct backend *base)
@@ -213,6 +228,7 @@ static void free_backend(struct backend *base)
 	stop_timers(b);
 	handshake_clear(&b->handshake);
 	handshake_clear(&b->second);
+	open_asks_clear(&b->asks);
 	pending_clear(&b->pending);
 	buf_free(&b->session.id);
 	buf_free(&b->endpoint);
@@ -228,6 +244,7 @@ static const struct backend_ops ops = {
 	.answer = answer,
 	.end_session = end_session,
 	.tell = tell,
+	.notify = notify,
 	.stop = stop,
 	.no_more = no_more,
 	.limit_stop = limit_stop,
@@ -237,12 +254,12 @@ static const struct backend_ops ops = {
 };
 
 struct backend *streamable_http_new(struct loop *l, struct http_site *site, const struct backend_conf *conf,
-        const struct backend_events *events, void *arg, uint64_t session, const struct logger *lg, uint64_t seed)
+        const struct backend_events *events, void *arg, const struct logger *lg, uint64_t seed)
 {
 	struct http_backend *b = NEW(struct http_backend);
 
 	b->base = (struct backend){ .ops = &ops, .conf = conf, .events = events, .arg = arg };
-	b->link.session = session;
+	b->link = &b->own_link;
 	b->loop = l;
 	b->site = http_site_hold(site);
 	b->log = *lg;
@@ -255,12 +272,22 @@ struct backend *streamable_http_new(struct loop *l, struct http_site *site, cons
 	handshake_init(&b->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &http_handshake_port, b);
 	handshake_init(&b->second, conf->max_message_bytes, conf->startup_timeout_ms, &http_second_port, b);
 	b->second.only_hello = true;
+	b->handshake.declares = b->second.declares = backend_shared_capabilities(conf);
 	pending_init(&b->pending, loop_sched(l));
 	list_init(&b->trips);
 	list_init(&b->held);
 	list_init(&b->gated);
-	list_init(&b->asks);
+	open_asks_init(&b->asks);
 	http_news_init(b);
 	rate_init(&b->complaints, COMPLAINTS_PER_S, loop_now(l));
 	return &b->base;
+}
+
+void streamable_http_dedicate(struct backend *base, const struct backend_for *whom)
+{
+	struct http_backend *b = http_of(base);
+
+	assert(b->life.state == LIFE_STOPPED);
+	b->link = whom->link;
+	b->handshake.declares = b->second.declares = whom->capabilities;
 }

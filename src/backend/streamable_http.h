@@ -12,10 +12,13 @@
 #include "backend/http_site.h"
 
 /*
- * `conf` and `events` must outlive it (`configure` gives another); the site is held. `session`: the client session that
- * it is for; 0: for all. `seed` spreads its tries.
+ * `conf` and `events` must outlive it (`configure` gives another); the site is held. `seed`
+ * spreads its tries.
  */
 struct backend *streamable_http_new(struct loop *l, struct http_site *site, const struct backend_conf *conf,
-        const struct backend_events *events, void *arg, uint64_t session, const struct logger *lg, uint64_t seed);
+        const struct backend_events *events, void *arg, const struct logger *lg, uint64_t seed);
+
+/* For one client instead of all. Before it is started. */
+void streamable_http_dedicate(struct backend *b, const struct backend_for *whom);
 
 #endif

@@ -164,7 +164,7 @@ static struct backend *make_http_backend(struct app *app, size_t i, const struct
 	const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
 	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
 	struct backend *b = streamable_http_new(app->loop, site, conf, &gateway_backend_events,
-	        gateway_backend_arg(app->gateway, i), 0, lg, random_u64());
+	        gateway_backend_arg(app->gateway, i), lg, random_u64());
 
 	http_site_release(&site);
 	return b;

@@ -7,6 +7,7 @@
 #include "config/environment.h"
 #include "config/http_server.h"
 #include "config/keys.h"
+#include "json/write.h"
 
 #define NAME_MAX_BYTES 32
 
@@ -24,12 +25,14 @@ struct server {
 	} tls;
 };
 
-static key_reader read_idle, read_isolation, read_type, read_roots, read_tls;
+static key_reader read_idle, read_type, read_roots, read_tls;
 
 static const char *const startups[] = {
 	[STARTUP_REQUIRED] = "required", [STARTUP_EAGER] = "eager", [STARTUP_LAZY] = "lazy", NULL
 };
-static const char *const isolations[] = { "shared", "lease", "session", NULL };
+static const char *const isolations[] = {
+	[ISOLATION_SHARED] = "shared", [ISOLATION_LEASE] = "lease", [ISOLATION_SESSION] = "session", NULL
+};
 
 /* clang-format off */
 static const char *const types[] = {
@@ -78,7 +81,9 @@ const struct key server_keys[] = {
 	{ KEY("minIdleTimeout",    key_duration, AT(conf.min_idle_ms)),            DEFAULT("1m"), RANGE(10, DAY) },
 	{ KEY("maxIdleTimeout",    key_duration, AT(conf.max_idle_ms)),            DEFAULT("5m"), RANGE(10, DAY) },
 	{ KEY("stop",              key_block,    0),                               BLOCK(stop_keys) },
-	{ KEY("isolation",         read_isolation, 0),                             DEFAULT("shared"), WORDS(isolations) },
+	{ KEY("isolation",         key_choice,   AT(conf.isolation)),              DEFAULT("shared"), WORDS(isolations) },
+	{ KEY("maxProcesses",      key_size,     AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
+	{ KEY("roots",             read_roots,   AT(conf.roots)) },
 
 	{ KEY("url",               key_node,     AT(url)) },
 	{ KEY("headers",           key_node,     AT(headers)) },
@@ -90,9 +95,7 @@ const struct key server_keys[] = {
 	{ KEY("cliDepth",          key_node,     AT(cli_only)) },
 	{ KEY("cliOnly",           key_node,     AT(cli_only)) },
 	{ KEY("tools",             key_node,     AT(cli_only)) },
-	{ KEY("roots",             read_roots,   0), .note = "roots of a shared server" },
 	{ LATER("toolAcl", "access control (toolAcl)") },
-	{ LATER("maxProcesses", "isolation other than \"shared\", and with it maxProcesses") },
 
 	/* what known clients write beside these, and Sluice has no use for */
 	{ FOREIGN("alwaysAllow") },   /* Roo Code, Kilo Code */
@@ -136,17 +139,6 @@ static void read_idle(struct reading *r, const struct key *key, const struct jso
 	}
 }
 
-static void read_isolation(struct reading *r, const struct key *key, const struct json_node *value, void *into)
-{
-	unsigned chosen = 0;
-	const struct key choice = { .words = key->words };
-
-	(void)into;
-	key_choice(r, &choice, value, &chosen);
-	if (chosen != 0)
-		reading_fault(r, value, "not supported yet: isolation other than \"shared\"");
-}
-
 /* A type of HTTP server is remembered by its node; `url` decides what the server is. */
 static void read_type(struct reading *r, const struct key *key, const struct json_node *value, void *into)
 {
@@ -177,29 +169,48 @@ static void read_tls(struct reading *r, const struct key *key, const struct json
 		reading_fault(r, value, "has one of \"cert\" and \"key\": a certificate needs both");
 }
 
-static void check_root(struct reading *r, const struct json_node *root)
+/* A root as the protocol has it: {"uri", "name"}; a text alone is the uri. */
+static void put_root(struct reading *r, const struct json_node *root, struct json_writer *w)
 {
 	static const struct key root_keys[] = { { KEY("uri", key_node, 0) }, { KEY("name", key_node, 0) }, { 0 } };
-	const struct json_node *found = NULL, *uri;
+	const struct json_node *found = NULL, *uri = root, *name = NULL;
 	struct span text;
 
-	if (!reading_expect(r, root, JSON_OBJECT))
-		return;
-	keys_read(r, root_keys, root, &found);
-	uri = json_child(root, "uri");
-	if (uri == NULL)
+	if (root->type != JSON_STRING) {
+		if (!reading_expect(r, root, JSON_OBJECT))
+			return;
+		keys_read(r, root_keys, root, &found);
+		uri = json_child(root, "uri");
+		name = json_child(root, "name");
+	}
+	if (uri == NULL) {
 		reading_fault(r, root, "needs a \"uri\"");
-	else if (reading_text(r, uri, &text) && !span_starts(text, SPAN("file://")))
+		return;
+	}
+	if (!reading_text(r, uri, &text))
+		return;
+	if (!span_starts(text, SPAN("file://")))
 		reading_fault(r, uri, "must start with file://");
+	json_open(w, '{');
+	json_member_text(w, "uri", text);
+	if (name != NULL && reading_text(r, name, &text))
+		json_member_text(w, "name", text);
+	json_close(w, '}');
 }
 
 static void read_roots(struct reading *r, const struct key *key, const struct json_node *value, void *into)
 {
+	struct buf json = { 0 };
+	struct json_writer w = json_writer(&json);
+
 	if (!reading_expect(r, value, JSON_ARRAY))
 		return;
+	json_open(&w, '[');
 	for (const struct json_node *root = value->first; root != NULL; root = root->next)
-		check_root(r, root);
-	key_later(r, key, value, into);
+		put_root(r, root, &w);
+	json_close(&w, ']');
+	*(const char **)(void *)((char *)into + key->at) = arena_copy(r->arena, buf_span(&json)).p;
+	buf_free(&json);
 }
 
 /* The text of a variable; numbers and booleans as they are written, as VS Code allows. NULL: it is to be unset. */

@@ -81,6 +81,9 @@ void exchange_reply_parts(struct http_exchange *ex, int status, const struct htt
  * leaving, see exchange_heed_fin): called once; the exchange is gone when it returns. */
 void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *arg);
 
+/* The client has closed its half and may still read the answer, or may be gone: called once. */
+void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void *arg), void *arg);
+
 /* A client that closes its half of the connection has left: who does so before this answer does not want it. */
 void exchange_heed_fin(struct http_exchange *ex);
 
