@@ -2,7 +2,7 @@
 
 /* The server's own requests. One that comes on the stream of a call is that call's. */
 
-static void send(struct http_backend *b, const struct buf *json)
+static void send_note(struct http_backend *b, const struct buf *json)
 {
 	struct pieces pieces = pieces_of(buf_span(json));
 
@@ -17,7 +17,7 @@ static void answer_itself(struct http_backend *b, const struct message *m, bool 
 		rpc_put_result(&json, m->id, SPAN("{}"));
 	else
 		rpc_put_error(&json, m->id, RPC_INTERNAL_ERROR, SPAN("too many requests without an answer"));
-	send(b, &json);
+	send_note(b, &json);
 	buf_free(&json);
 }
 
@@ -62,7 +62,7 @@ void http_ask_answer(struct http_backend *b, uint64_t id, const struct pieces *o
 		return;
 	open_ask_put_answer(&json, ask, outcome);
 	open_asks_remove(&b->asks, ask);
-	send(b, &json);
+	send_note(b, &json);
 	buf_free(&json);
 }
 
