@@ -206,8 +206,8 @@ static void test_its_three_streams_are_ours_and_do_not_block_us(void **state)
 	char text[16];
 
 	assert_true(spawn(&w->spawner,
-	        &(struct spawn_conf){ .argv = ARGV("sh", "-c", "read x; echo out $x; echo err $x >&2"),
-	                .env = usual_env },
+	        &(struct spawn_conf){
+	                .argv = ARGV("sh", "-c", "read x; echo out $x; echo err $x >&2"), .env = usual_env },
 	        &w->child, &w->e));
 	assert_int_equal(read(w->child.out, text, sizeof(text)), -1);
 	assert_int_equal(errno, EAGAIN);
@@ -344,8 +344,8 @@ static void test_it_dies_with_its_parent(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	pid_t parent = fork();
 	if (parent == 0) {
-		bool fine = spawn(
-		        &w->spawner, &(struct spawn_conf){ .argv = ARGV("sleep", "100"), .env = usual_env }, &w->child, &w->e);
+		bool fine = spawn(&w->spawner, &(struct spawn_conf){ .argv = ARGV("sleep", "100"), .env = usual_env },
+		        &w->child, &w->e);
 		(void)!write(ends[1], &w->child.pid, sizeof(w->child.pid));
 		_exit(!fine);
 	}
