@@ -412,6 +412,7 @@ bool help_flag_read(struct arena *a, struct span text, struct help_flag *f)
 	name_it(a, f, &s);
 	read_type(a, f, &s);
 	f->joined = s.equals;
+	f->optional = s.optional;
 	if (s.rest.n > 0 && s.rest.p[0] != ' ')
 		s.rest = span_skip(s.rest, 1);
 	f->description = span_trim(s.rest);

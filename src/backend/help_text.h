@@ -34,6 +34,7 @@ struct help_flag {
 	size_t choice_count;
 	enum help_type type; /* of the value; a flag without one is HELP_BOOLEAN */
 	bool joined;         /* the text shows that --flag=VALUE is understood, though it begins with one dash only */
+	bool optional;       /* the value may be left out */
 	bool repeated;       /* may come more than once, with another value each time */
 	bool on;             /* a boolean that is on unless one says no */
 };
