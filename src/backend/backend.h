@@ -188,6 +188,7 @@ struct backend_stats {
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
 	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
+	const char *transport;     /* "stdio"; NULL: not known yet */
 	const char *last_error;    /* sentence, or NULL */
 };
 

@@ -179,6 +179,7 @@ static void stats(const struct backend *b, struct backend_stats *stats)
 		.restarts = s->restarts,
 		.dropped = s->dropped,
 		.pid = s->child != NULL ? child_pid(s->child) : 0,
+		.transport = "stdio",
 		.last_error = s->why[0] != '\0' ? s->why : NULL,
 	};
 }

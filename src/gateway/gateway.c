@@ -320,3 +320,8 @@ struct backend *gateway_backend(const struct gateway *gw, size_t i)
 {
 	return gw->slots[i]->backend;
 }
+
+const struct backend_hello *gateway_hello(const struct gateway *gw, size_t i)
+{
+	return gw->slots[i]->greeted ? &gw->slots[i]->hello : NULL;
+}

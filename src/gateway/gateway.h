@@ -183,6 +183,7 @@ void gateway_count_reload(struct gateway *gw, enum reload_result result);
 
 struct catalog *gateway_catalog(struct gateway *gw);
 struct backend *gateway_backend(const struct gateway *gw, size_t i);
+const struct backend_hello *gateway_hello(const struct gateway *gw, size_t i); /* NULL: it has not said any */
 const char *call_method(const struct call *call);
 
 #endif

@@ -79,6 +79,7 @@ struct scenario {
 	mono_t signal_sent, hook, backstop; /* MONO_NEVER: not yet */
 	mono_t last_request, exit_at;
 	bool held, stopping, hurried, exited; /* held: by /drain; stopping: a stop has begun, by whatever */
+	bool asked;                           /* by a signal or the end of stdin */
 	struct deadlines deadlines;
 	enum phase phase; /* after the last turn */
 	bool cancelled;   /* a drain was, in this turn */
