@@ -284,8 +284,19 @@ static bool read_separator(struct scan *s)
 	return true;
 }
 
+/* "-<number>, -n <number>": the first has no name. */
+static void skip_nameless(struct scan *s)
+{
+	if (!span_starts(s->rest, SPAN("-<")))
+		return;
+	struct span next = span_skip(s->rest, help_group_end(s->rest, 1));
+	if (span_starts(next, SPAN(", -")))
+		s->rest = span_skip(next, 2);
+}
+
 static bool read_spellings(struct scan *s)
 {
+	skip_nameless(s);
 	if (!read_spelling(s))
 		return false;
 	read_value(s);
