@@ -386,7 +386,7 @@ static void read_type(struct arena *a, struct help_flag *f, const struct scan *s
 	size_t type = find_type(bare);
 	if (type < TYPES && !s->optional) {
 		f->type = types[type].type;
-		f->repeated |= types[type].repeated;
+		f->repeated |= types[type].repeated && !is_upper(bare); /* GNU's LIST is one text */
 	}
 	if (s->colon)
 		read_default(f, s->value);
