@@ -11,27 +11,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
-import {
-	directory, fixtureCommand, Gateway, newFile, NODE, NotSupported, passThrough, PATIENCE, start, startFixture, stop, SUITE,
-} from './gateway.mjs';
+import { BACKENDS, startBackend } from './backends.mjs';
+import { Gateway, newFile, NODE, NotSupported, passThrough, PATIENCE, start, startFixture, SUITE } from './gateway.mjs';
 import { Results } from './results.mjs';
-import { HttpTap, judgeFile, Verdict } from './tap.mjs';
+import { Verdict } from './tap.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const RUN_MS = 150000; // one run of the suite
 const REVISIONS = ['2025-11-25', '2026-07-28'];
-
-// Servers behind Sluice. Over stdio the process is shared by default; with `session` each client session has its own.
-const BACKENDS = {
-	'legacy-stdio': { era: 'legacy', transport: 'stdio' },
-	'legacy-stdio-session': { era: 'legacy', transport: 'stdio', isolation: 'session' },
-	'legacy-http': { era: 'legacy', transport: 'http' },
-	'legacy-sse': { era: 'legacy', transport: 'sse' },
-	'modern-stdio': { era: 'modern', transport: 'stdio' },
-	'modern-http': { era: 'modern', transport: 'http' },
-	'dual-stdio': { era: 'dual', transport: 'stdio' },
-	'dual-http': { era: 'dual', transport: 'http' },
-};
 
 // The suite's scenarios for clients that are about what a gateway does towards a server (not authorization).
 const CLIENT_SCENARIOS = {
@@ -102,28 +89,6 @@ async function runServerScenarios(results, name, revision, url, refusal) {
 
 // --- servers behind Sluice
 
-/** Starts a fixture with taps around it; the server's part of the configuration, and how to end it all. */
-async function startBackend({ era, transport, isolation }, verdict, where) {
-	const more = isolation ? { isolation } : {};
-	if (transport === 'stdio') {
-		const file = newFile('lines');
-		const [command, ...args] = fixtureCommand(era, transport);
-		return {
-			server: { command: NODE, args: [path.join(here, 'tap-stdio.mjs'), file, command, ...args], ...more },
-			stop: async () => judgeFile(verdict, where, 'client', file),
-		};
-	}
-	const fixture = await startFixture(era, transport);
-	const tap = await HttpTap.start(verdict, where, 'client', fixture.origin);
-	return {
-		server: { url: tap.url + fixture.path, type: transport, ...more },
-		async stop() {
-			tap.stop();
-			await fixture.stop();
-		},
-	};
-}
-
 async function runThroughSluice(results, verdict, name, backend) {
 	const { server, stop } = await startBackend(backend, verdict, `${name}, to the server`);
 	let gateway, refusal;
@@ -182,14 +147,7 @@ for (const [name, backend] of Object.entries(BACKENDS)) {
 }
 if (!options.direct) {
 	await runClientScenarios(results);
-	const { messages, violations } = verdict;
-	for (const { where, revision, error, message } of violations.slice(0, 20)) {
-		console.log(`schema ${revision}, ${where}: ${error}\n    ${message}`);
-	}
-	if (wanted('schema')) {
-		const problem = violations.length > 0 ? `${violations.length} of ${messages} messages` : undefined;
-		results.add('schema/to-servers', messages === 0 ? 'no message was seen' : problem);
-	}
+	if (wanted('schema')) verdict.report(results);
 }
 if (options.json) fs.writeFileSync(options.json, JSON.stringify(results.all, null, '\t'));
 process.exitCode = results.report(options.tap) === 0 ? 0 : 1;

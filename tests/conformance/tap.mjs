@@ -9,7 +9,7 @@ import http from 'node:http';
 import { check, REVISIONS } from './schema.mjs';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
-const NEWEST_LEGACY = '2025-11-25', MODERN = '2026-07-28';
+const NEWEST_LEGACY = '2025-11-25';
 
 const known = revision => REVISIONS.includes(revision) ? revision : undefined;
 
@@ -23,6 +23,17 @@ export class Verdict {
 		for (const error of check(revision, message, method)) {
 			this.violations.push({ where, revision, error, message: JSON.stringify(message).slice(0, 400) });
 		}
+	}
+
+	/** One result for all messages; the first violations are shown. */
+	report(results) {
+		for (const { where, revision, error, message } of this.violations.slice(0, 20)) {
+			console.log(`schema ${revision}, ${where}: ${error}\n    ${message}`);
+		}
+		const problem = this.messages === 0 ? 'no message was seen'
+			: this.violations.length > 0 ? `${this.violations.length} violations in ${this.messages} messages` : undefined;
+		results.add('schema', problem);
+		console.log(`${this.messages} messages were held against the schemas`);
 	}
 }
 
@@ -89,8 +100,9 @@ function parse(verdict, where, ours, text) {
 function eventReader(take) {
 	let rest = '';
 	return chunk => {
+		const from = Math.max(0, rest.length - 1);
 		rest += chunk.replaceAll('\r\n', '\n');
-		for (let end; (end = rest.indexOf('\n\n')) >= 0; rest = rest.slice(end + 2)) {
+		for (let end = rest.indexOf('\n\n', from); end >= 0; rest = rest.slice(end + 2), end = rest.indexOf('\n\n')) {
 			const lines = rest.slice(0, end).split('\n');
 			const field = name => lines.filter(line => line.startsWith(`${name}:`))
 				.map(line => line.slice(name.length + 1).replace(/^ /, ''));
@@ -174,5 +186,3 @@ export class HttpTap {
 		if (message) talk.take(from, message, revision);
 	}
 }
-
-export { MODERN };
