@@ -105,8 +105,13 @@ class One extends Either {
 class Two extends Either {
 	notFound = -32602; // into which it turns the code of the older revisions
 
-	constructor(mode) {
-		super(new ClientTwo(INFO, { capabilities: CAPABILITIES, versionNegotiation: { mode } }));
+	/** `older`: the one revision that it speaks. */
+	constructor(mode, older) {
+		super(new ClientTwo(INFO, {
+			capabilities: CAPABILITIES,
+			versionNegotiation: { mode },
+			...older && { supportedProtocolVersions: [older] },
+		}));
 		for (const [method, answer] of Object.entries(ANSWERS)) this.client.setRequestHandler(method, answer);
 		if (mode !== 'legacy') this.era = 'modern';
 	}
@@ -148,6 +153,8 @@ const KINDS = {
 	'v1-sse': ({ origin }) => [new One(), new SseOne(at(origin, '/sse'))],
 	'v2-http-modern': ({ origin }) => [new Two(PIN), new HttpTwo(at(origin, '/mcp'))],
 	'v2-http-legacy': ({ origin }) => [new Two('legacy'), new HttpTwo(at(origin, '/mcp'))],
+	'v2-http-2025-06-18': ({ origin }) => [new Two('legacy', '2025-06-18'), new HttpTwo(at(origin, '/mcp'))],
+	'v2-http-2025-03-26': ({ origin }) => [new Two('legacy', '2025-03-26'), new HttpTwo(at(origin, '/mcp'))],
 	'v2-stdio-modern': ({ command, env }) => [new Two(PIN), new StdioTwo(stdio(command, env))],
 	'v2-sse': ({ origin }) => [new Two('legacy'), new SSEClientTransport(at(origin, '/sse'))],
 };

@@ -363,6 +363,15 @@ const matrixTools = {
 		outputSchema: object({ sum: number('The sum') }, ['sum']),
 		run: () => ({ structuredContent: { sum: 3 }, content: [text('{"sum":3}')] }),
 	},
+	links: {
+		description: 'What older revisions have no name for',
+		run: () => ({
+			content: [
+				{ type: 'resource_link', uri: 'test://static-text', name: 'static-text', mimeType: 'text/plain' },
+				{ type: 'audio', data: SILENCE, mimeType: 'audio/wav' },
+			],
+		}),
+	},
 	touch: {
 		description: 'Changes the watched resource',
 		run(args, context) {

@@ -13,27 +13,33 @@ const NEWEST_LEGACY = '2025-11-25';
 
 const known = revision => REVISIONS.includes(revision) ? revision : undefined;
 
-/** What went wrong, of all taps of a run. */
+/** What was seen in all taps of a run, and what was wrong with it, by place. */
 export class Verdict {
-	messages = 0;
-	violations = [];
+	#places = new Map();
 
-	judge(where, revision, message, method) {
-		this.messages++;
-		for (const error of check(revision, message, method)) {
-			this.violations.push({ where, revision, error, message: JSON.stringify(message).slice(0, 400) });
-		}
+	#at(where) {
+		if (!this.#places.has(where)) this.#places.set(where, { messages: 0, violations: [] });
+		return this.#places.get(where);
 	}
 
-	/** One result for all messages; the first violations are shown. */
-	report(results) {
-		for (const { where, revision, error, message } of this.violations.slice(0, 20)) {
-			console.log(`schema ${revision}, ${where}: ${error}\n    ${message}`);
-		}
-		const problem = this.messages === 0 ? 'no message was seen'
-			: this.violations.length > 0 ? `${this.violations.length} violations in ${this.messages} messages` : undefined;
-		results.add('schema', problem);
-		console.log(`${this.messages} messages were held against the schemas`);
+	judge(where, revision, message, method) {
+		this.#at(where).messages++;
+		for (const error of check(revision, message, method)) this.blame(where, revision, error, JSON.stringify(message));
+	}
+
+	blame(where, revision, error, message) {
+		this.#at(where).violations.push(`revision ${revision}: ${error}: ${message.slice(0, 300)}`);
+	}
+
+	/** What is wrong with what Sluice said there. */
+	problem(where) {
+		const { messages, violations } = this.#at(where);
+		if (messages === 0) return 'no message was seen';
+		return violations.length > 0 ? `${violations.length} times in ${messages} messages: ${violations[0]}` : undefined;
+	}
+
+	get messages() {
+		return [...this.#places.values()].reduce((sum, { messages }) => sum + messages, 0);
 	}
 }
 
@@ -88,8 +94,7 @@ function parse(verdict, where, ours, text) {
 	try {
 		return JSON.parse(text);
 	} catch {
-		const said = text.slice(0, 200);
-		if (ours) verdict.violations.push({ where, revision: '?', error: 'not JSON', message: said });
+		if (ours) verdict.blame(where, 'unknown', 'not JSON', text);
 		return undefined;
 	}
 }

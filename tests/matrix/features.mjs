@@ -52,6 +52,13 @@ export const FEATURES = {
 		assert.equal(JSON.parse(contents[0].text).id, '7');
 	},
 
+	/** Kinds of content that not each revision knows: they come as they are, or as what the client's revision has. */
+	async content(client, options) {
+		const { content: [link, audio] } = await client.call('links', {}, options);
+		assert.match(link.uri ?? link.text, /test:\/\/static-text/);
+		assert.match(audio.mimeType ?? audio.resource?.mimeType ?? audio.text, /audio\/wav/);
+	},
+
 	async progress(client, options) {
 		const seen = [];
 		const onprogress = ({ progress, total }) => void seen.push([progress, total]);
