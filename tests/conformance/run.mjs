@@ -140,7 +140,8 @@ async function runClientScenarios(results) {
 
 // --- all of it
 
-const results = new Results(path.join(here, 'expected.txt')), verdict = new Verdict();
+const results = new Results(path.join(here, 'expected.txt'), { waiting: !options.direct });
+const verdict = new Verdict();
 for (const [name, backend] of Object.entries(BACKENDS)) {
 	if (!REVISIONS.some(revision => wanted(`${name}/${revision}`))) continue;
 	const began = Date.now();

@@ -1,11 +1,13 @@
 // Whether a message is what the official JSON schema of its revision says. The schemas are those that the conformance
 // suite carries in its bundle; where ../shared has the published files, these are used instead, and they alone know
-// 2024-11-05, which is otherwise judged by 2025-03-26.
+// 2024-11-05, which is otherwise judged by 2025-03-26. Messages of the two newest revisions are also held against the
+// schemas of the SDK's own, which are in npm's @modelcontextprotocol/core and are not kept apart by revision.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import * as core from '@modelcontextprotocol/core';
 import Ajv from 'ajv';
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -13,7 +15,7 @@ import addFormats from 'ajv-formats';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const SHARED = process.env.MCP_SCHEMAS ?? path.join(here, '../../../shared/data/mcp-schema');
 const SUITE = path.join(here, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
-const MODERN = '2026-07-28';
+const MODERN = '2026-07-28', NEWEST = ['2025-11-25', MODERN];
 export const REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', MODERN];
 
 // --- where the schemas come from
@@ -89,7 +91,8 @@ const RESULTS_OF_TASKS = { task: 'CreateTaskResult' };
 class Rules {
 	#validators = new Map();
 
-	constructor(schema) {
+	constructor(revision, schema) {
+		this.newest = NEWEST.includes(revision);
 		const options = { strict: false, allErrors: true };
 		this.ajv = schema.$schema.includes('2020-12') ? new Ajv2020.default(options) : new Ajv.default(options);
 		addFormats.default(this.ajv);
@@ -110,8 +113,11 @@ class Rules {
 			validate = this.ajv.compile({ $ref: `mcp://schema#/${this.path}/${name}` });
 			this.#validators.set(name, validate);
 		}
-		if (validate(value)) return [];
-		return validate.errors.slice(0, 6).map(({ instancePath, message }) => `${name}${instancePath} ${message}`);
+		const parsed = this.newest ? core[`${name}Schema`]?.safeParse(value) : undefined;
+		const ofCore = (parsed?.error?.issues ?? []).map(({ path, message }) => `${name}/${path.join('/')} ${message} (SDK)`);
+		if (validate(value)) return ofCore.slice(0, 6);
+		const errors = validate.errors.map(({ instancePath, message }) => `${name}${instancePath} ${message}`);
+		return [...errors, ...ofCore].slice(0, 6);
 	}
 
 	first(...names) {
@@ -131,7 +137,7 @@ const schemas = loadSchemas(), rules = {};
 
 /** What is wrong with a message of that revision; `method` is that of the request which a response answers. */
 export function check(revision, message, method) {
-	rules[revision] ??= new Rules(schemas[revision]);
+	rules[revision] ??= new Rules(revision, schemas[revision]);
 	const rule = rules[revision];
 	if (Array.isArray(message)) {
 		return revision === '2025-03-26' ? message.flatMap(part => check(revision, part, method)) : ['an array'];

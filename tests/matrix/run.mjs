@@ -78,6 +78,8 @@ async function runRow(row, kind, where, about) {
 	}
 }
 
+const tapped = (file, command) => [NODE, path.join(here, '../conformance/tap-stdio.mjs'), file, ...command];
+
 function refuse(rows, why) {
 	for (const [row] of rows) {
 		for (const feature of [...featuresOf(row), 'schema']) results.add(`${row}/${feature}`, why);
@@ -109,7 +111,7 @@ async function runBackend(name, backend) {
 		for (const [row, kind] of rows) {
 			const file = newFile('lines'), tap = await HttpTap.start(verdict, row, 'server', gateway.origin);
 			const serve = [BINARY, 'serve', '--admin', 'off', '--config', writeConfig(config)];
-			const command = [NODE, path.join(here, '../conformance/tap-stdio.mjs'), file, ...serve];
+			const command = tapped(file, serve);
 			await runRow(row, kind, { origin: tap.url, command, env: environment() }, about);
 			tap.stop();
 			judgeFile(verdict, row, 'server', file);
@@ -132,12 +134,22 @@ function match(kind, { era, transport, isolation }) {
 	return kind.split('-')[1] === transport && isolation === undefined && (era === 'dual' || (era === 'modern') === modern);
 }
 
+/** The SDKs' own messages are held against the schemas as well: what they say must be right. */
 async function runDirect(name, backend) {
-	for (const kind of CLIENTS.filter(kind => match(kind, backend))) {
+	const kinds = CLIENTS.filter(kind => match(kind, backend) && featuresOf(`direct-${kind}/${name}`).length > 0);
+	for (const kind of kinds) {
+		const row = `direct-${kind}/${name}`, file = newFile('lines');
 		const fixture = backend.transport === 'stdio' ? undefined : await startFixture(backend.era, backend.transport);
-		const command = fixtureCommand(backend.era, backend.transport);
-		await runRow(`direct-${kind}/${name}`, kind, { origin: fixture?.origin, command, env: environment() }, backend);
+		const first = fixture && await HttpTap.start(verdict, row, 'server', fixture.origin);
+		const second = fixture && await HttpTap.start(verdict, row, 'client', first.url);
+		const command = tapped(file, fixtureCommand(backend.era, backend.transport));
+		await runRow(row, kind, { origin: second?.url, command, env: environment() }, backend);
+		second?.stop();
+		first?.stop();
 		await fixture?.stop();
+		for (const side of ['client', 'server']) judgeFile(verdict, row, side, file);
+		// The fixtures give content of all kinds to all clients; with a gateway in front that is the gateway's to mend.
+		if (!row.includes('2025-03-26')) results.add(`${row}/schema`, verdict.problem(row));
 	}
 }
 
@@ -166,7 +178,7 @@ function markdown() {
 
 const run = options.direct ? runDirect : runBackend;
 for (const [name, backend] of Object.entries(BACKENDS)) await run(name, backend);
-if (!options.direct) console.log(`${verdict.messages} messages were held against the schemas`);
+console.log(`${verdict.messages} messages were held against the schemas`);
 if (options.json) fs.writeFileSync(options.json, JSON.stringify(results.all, null, '\t'));
 if (options.markdown) fs.writeFileSync(options.markdown, markdown());
 process.exit(results.report(options.tap) === 0 ? 0 : 1);
