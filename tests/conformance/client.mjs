@@ -1,6 +1,6 @@
-// The client under test in the suite's client scenarios: Sluice, with the suite's server behind it, and the official SDK
-// in front, which lists all there is and uses it. Called by the suite with the server's URL as the last argument; what
-// went wrong goes to the file CLIENT_LOG.
+// The client under test in the suite's client scenarios: Sluice, with the suite's server behind it, and the official
+// SDK in front, which lists all there is and uses it. Called by the suite with the server's URL as the last argument;
+// what went wrong goes to the file CLIENT_LOG.
 
 import fs from 'node:fs';
 

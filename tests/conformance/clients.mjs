@@ -5,7 +5,9 @@
 //
 // `origin` is where Sluice serves over HTTP, `command` what starts it over stdio. client.era is that of the connection.
 
-import { Client as ClientTwo, SSEClientTransport, StreamableHTTPClientTransport as HttpTwo } from '@modelcontextprotocol/client';
+import {
+	Client as ClientTwo, SSEClientTransport as SseTwo, StreamableHTTPClientTransport as HttpTwo,
+} from '@modelcontextprotocol/client';
 import { StdioClientTransport as StdioTwo } from '@modelcontextprotocol/client/stdio';
 import { Client as ClientOne } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport as SseOne } from '@modelcontextprotocol/sdk/client/sse.js';
@@ -156,7 +158,7 @@ const KINDS = {
 	'v2-http-2025-06-18': ({ origin }) => [new Two('legacy', '2025-06-18'), new HttpTwo(at(origin, '/mcp'))],
 	'v2-http-2025-03-26': ({ origin }) => [new Two('legacy', '2025-03-26'), new HttpTwo(at(origin, '/mcp'))],
 	'v2-stdio-modern': ({ command, env }) => [new Two(PIN), new StdioTwo(stdio(command, env))],
-	'v2-sse': ({ origin }) => [new Two('legacy'), new SSEClientTransport(at(origin, '/sse'))],
+	'v2-sse': ({ origin }) => [new Two('legacy'), new SseTwo(at(origin, '/sse'))],
 };
 export const CLIENTS = Object.keys(KINDS);
 

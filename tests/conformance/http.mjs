@@ -1,5 +1,5 @@
-// What the fixture servers over HTTP share: a server on a loopback address that checks Host and Origin and says where it
-// listens, on one line of stdout.
+// What the fixture servers over HTTP share: a server on a loopback address that checks Host and Origin and says where
+// it listens, on one line of stdout.
 
 import http from 'node:http';
 

@@ -1,9 +1,9 @@
 // Results by name, held against the list of those that are known not to pass.
 //
-// Such a list has a name or a pattern (`*` stands for anything, `{a,b}` for one of them) on each line, and after a colon
-// and a blank the reason. Below the line `[not built yet]` are those that wait for a part of Sluice: when one of them
-// passes it is told and no more; elsewhere a listed name that passes is a failure, for its reason is wrong, and so is one
-// that hangs, for what cannot be done is to be said.
+// Such a list has a name or a pattern (`*` stands for anything, `{a,b}` for one of them) on each line, and after a
+// colon and a blank the reason. Below the line `[not built yet]` are those that wait for a part of Sluice: when one of
+// them passes it is told and no more. Elsewhere a listed name that passes is a failure, for its reason is wrong, and so
+// is one that hangs, for what cannot be done is to be said.
 
 import fs from 'node:fs';
 

@@ -1,10 +1,10 @@
 // Runs the official conformance suite through Sluice in pass-through mode, in front of each of our fixture servers, and
 // the suite's client scenarios against the side of Sluice that talks to servers.
 //
-//     run.mjs [--direct] [--only WORD] [--tap FILE] [--json FILE]
+//     run.mjs [--direct] [--only WORD] [--tap FILE] [--json FILE] [--markdown FILE]
 //
-// --direct leaves Sluice out (only fixtures over HTTP): what the fixtures themselves pass. --only runs what has that word
-// in its name.
+// --direct leaves Sluice out (only fixtures over HTTP): what the fixtures themselves pass. --only runs what has that
+// word in its name.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -33,7 +33,10 @@ const CLIENT_SCENARIOS = {
 const LEFT_OUT = /^tasks-/;
 
 const { values: options } = parseArgs({
-	options: { direct: { type: 'boolean' }, only: { type: 'string' }, tap: { type: 'string' }, json: { type: 'string' } },
+	options: {
+		direct: { type: 'boolean' }, only: { type: 'string' }, tap: { type: 'string' }, json: { type: 'string' },
+		markdown: { type: 'string' },
+	},
 });
 const wanted = name => options.only === undefined || name.includes(options.only);
 
@@ -80,7 +83,8 @@ function scenariosOf(revision) {
 async function runServerScenarios(results, name, revision, url, refusal) {
 	const { scored, all } = scenariosOf(revision), out = newFile('suite');
 	if (refusal === undefined) {
-		await runSuite(['server', '--url', url, '--requirements', revision, '--timeout', String(SCENARIO_MS * PATIENCE)], out);
+		const timeout = String(SCENARIO_MS * PATIENCE);
+		await runSuite(['server', '--url', url, '--requirements', revision, '--timeout', timeout], out);
 	}
 	const problems = readResults(out);
 	for (const scenario of all) {
@@ -138,6 +142,23 @@ async function runClientScenarios(results) {
 	}
 }
 
+// --- for docs/conformance.md
+
+const passing = results => `${results.filter(({ state }) => state === 'passed').length} of ${results.length}`;
+
+function markdown({ all }) {
+	const lines = ['| server | revision | scored | not scored | not passing |', '|---|---|---|---|---|'];
+	for (const name of [...Object.keys(BACKENDS), 'client']) {
+		for (const revision of REVISIONS) {
+			const here = all.filter(result => result.name.startsWith(`${name}/${revision}/`));
+			const scored = here.filter(({ scored = true }) => scored), others = here.filter(({ scored }) => scored === false);
+			const bad = here.filter(({ state }) => state !== 'passed').map(({ name }) => name.split('/')[2]);
+			lines.push(`| ${name} | ${revision} | ${passing(scored)} | ${passing(others)} | ${bad.join(', ')} |`);
+		}
+	}
+	return `${lines.join('\n')}\n`;
+}
+
 // --- all of it
 
 const results = new Results(path.join(here, 'expected.txt'), { waiting: !options.direct });
@@ -154,4 +175,5 @@ if (!options.direct) {
 	console.log(`${verdict.messages} messages to servers were held against the schemas`);
 }
 if (options.json) fs.writeFileSync(options.json, JSON.stringify(results.all, null, '\t'));
+if (options.markdown) fs.writeFileSync(options.markdown, markdown(results));
 process.exitCode = results.report(options.tap) === 0 ? 0 : 1;

@@ -148,5 +148,6 @@ export function check(revision, message, method) {
 	}
 	if (message.error !== undefined) return rule.errors(rule.first('JSONRPCErrorResponse', 'JSONRPCError'), message);
 	const errors = rule.errors(rule.first('JSONRPCResultResponse', 'JSONRPCResponse'), message);
-	return method === undefined ? errors : [...errors, ...rule.errors(rule.resultOf(method, message.result), message.result)];
+	const { result } = message;
+	return method === undefined ? errors : [...errors, ...rule.errors(rule.resultOf(method, result), result)];
 }

@@ -46,7 +46,8 @@ export const FEATURES = {
 		assert.deepEqual((await client.call('structured', {}, options)).structuredContent, { sum: 3 });
 		const { content } = await client.call('test_multiple_content_types', {}, options);
 		assert.deepEqual(content.map(({ type }) => type), ['text', 'image', 'resource']);
-		const prompt = await client.prompt({ name: 'test_prompt_with_arguments', arguments: { arg1: 'a', arg2: 'b' } }, options);
+		const args = { name: 'test_prompt_with_arguments', arguments: { arg1: 'a', arg2: 'b' } };
+		const prompt = await client.prompt(args, options);
 		assert.match(prompt.messages[0].content.text, /arg1='a', arg2='b'/);
 		const { contents } = await client.read('test://template/7/data', options);
 		assert.equal(JSON.parse(contents[0].text).id, '7');
@@ -89,7 +90,8 @@ export const FEATURES = {
 	},
 
 	async sampling(client, options) {
-		assert.equal(text(await client.call('test_sampling', { prompt: 'say something' }, options)), 'LLM response: a sample');
+		const said = text(await client.call('test_sampling', { prompt: 'say something' }, options));
+		assert.equal(said, 'LLM response: a sample');
 	},
 
 	async elicitation(client, options) {

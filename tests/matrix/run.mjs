@@ -131,7 +131,8 @@ async function runBackend(name, backend) {
 /** Whether they can do without a gateway: the same transport, and an era in common. */
 function match(kind, { era, transport, isolation }) {
 	const modern = kind.endsWith('-modern');
-	return kind.split('-')[1] === transport && isolation === undefined && (era === 'dual' || (era === 'modern') === modern);
+	if (kind.split('-')[1] !== transport || isolation !== undefined) return false;
+	return era === 'dual' || (era === 'modern') === modern;
 }
 
 /** The SDKs' own messages are held against the schemas as well: what they say must be right. */
