@@ -68,6 +68,11 @@ class Either {
 		return this.client.complete(params, options);
 	}
 
+	/** Changes of the list of tools; the promise is kept with a function that ends it. */
+	async watchTools() {
+		return () => {}; // a stateful session is told without being asked
+	}
+
 	close() {
 		return this.client.close();
 	}
@@ -132,6 +137,13 @@ class Two extends Either {
 		}
 		await this.client.setLoggingLevel('debug', options);
 		return this.call(name, args, options);
+	}
+
+	async watchTools(options) {
+		if (this.era === 'legacy') return super.watchTools();
+		const subscription = await this.client.listen({ toolsListChanged: true }, options);
+		if (!subscription.honoredFilter.toolsListChanged) throw new Error('changes of the tools are not acknowledged');
+		return () => subscription.close();
 	}
 
 	async watch(uri, options) {

@@ -113,6 +113,19 @@ export const FEATURES = {
 		await end();
 	},
 
+	async changes(client, options) {
+		let told = 0;
+		client.on('notifications/tools/list_changed', () => void told++);
+		const end = await client.watchTools(options);
+		for (const there of [true, false]) { // and as it was
+			const before = told;
+			await client.call('test_trigger_tool_change', {}, options);
+			await until(() => told > before, 'word of the change', options);
+			assert.equal(names((await client.list(options)).tools).includes('extra'), there);
+		}
+		await end();
+	},
+
 	async completion(client, options) {
 		const ref = { type: 'ref/prompt', name: 'test_prompt_with_arguments' };
 		const { completion } = await client.complete({ ref, argument: { name: 'arg1', value: 'par' } }, options);
