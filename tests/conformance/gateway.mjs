@@ -156,7 +156,10 @@ export class Gateway {
 		}
 	}
 
-	stop() {
-		return stop(this.child);
+	/** Stops it, and says what was wrong with its end. */
+	async stop() {
+		await stop(this.child);
+		const [code, signal] = await this.child.exited;
+		return code === 0 ? undefined : `sluice ended with ${signal ?? code}: ${this.lines.slice(-3).join(' ')}`;
 	}
 }

@@ -108,7 +108,7 @@ async function runThroughSluice(results, verdict, name, backend) {
 			await runServerScenarios(results, name, revision, `${gateway?.origin}/mcp`, refusal);
 		}
 	}
-	await gateway?.stop();
+	if (gateway) results.add(`${name}/exit`, await gateway.stop());
 	await stop();
 	results.add(`${name}/schema`, refusal ?? verdict.problem(name));
 }

@@ -121,7 +121,7 @@ async function runBackend(name, backend) {
 		told = error instanceof NotSupported ? `not built yet: ${error.message}` : error.message;
 		refuse(rows, told);
 	} finally {
-		await gateway?.stop();
+		if (gateway) results.add(`servers/${name}/exit`, await gateway.stop());
 		await stop();
 	}
 	results.add(`servers/${name}/schema`, told ?? verdict.problem(name));
