@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/end_reason.h"
 #include "base/list.h"
+#include "mcp/client.h"
 #include "mcp/jsonrpc.h"
 #include "mcp/revision.h"
 #include "mcp/rewrite.h"
@@ -21,6 +22,13 @@
 struct backend;
 
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
+
+/* Who shares a process, or a session at an HTTP server (interface.md, 2). */
+enum isolation {
+	ISOLATION_SHARED, /* all clients */
+	ISOLATION_LEASE,  /* all, but calls of clients that the server may ask something run one at a time */
+	ISOLATION_SESSION /* each client session has its own */
+};
 
 /* One server of the configuration. Strings live as long as the configuration does, or as the copy. */
 struct backend_conf {
@@ -31,6 +39,7 @@ struct backend_conf {
 	enum idle_rule idle;
 	msec_t idle_ms, min_idle_ms, max_idle_ms; /* idle_ms: IDLE_FIXED; min and max: IDLE_ADAPTIVE */
 	msec_t stop_eof_ms, stop_term_ms;
+	enum isolation isolation;
 	/* globs on the names of its tools; NULL-terminated; include NULL: all */
 	const char *const *include, *const *exclude;
 	/* stdio */
@@ -55,6 +64,27 @@ enum backend_change {
 };
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b);
 
+/*
+ * Who is behind a call, as far as the server has to know: its capabilities limit what it may ask of this client. Part
+ * of the gateway's call, with all that it points to.
+ */
+struct backend_client {
+	uint64_t session;         /* tells client sessions apart; 0: the client has none */
+	enum revision revision;   /* that it speaks */
+	unsigned capabilities;    /* of enum client_capability */
+	enum message_level level; /* of log messages about this request, from a modern client; LEVEL_COUNT: none */
+	struct span info;         /* raw JSON objects; not set: not known */
+	struct span declared;     /* its capabilities, from a modern client */
+};
+
+/*
+ * A process, or a session at an HTTP server: whoever sends something there that names no call means one of the calls
+ * that are at it. It lives in the backend, as long as calls have it and a little longer; others only compare it.
+ */
+struct backend_link {
+	uint64_t session; /* the client session that it is for; 0: for all */
+};
+
 /* What a server said of itself in its InitializeResult. Spans are raw JSON on one line, valid until the next hello. */
 struct backend_hello {
 	enum revision revision;
@@ -77,20 +107,35 @@ void item_list_free(struct item_list *list);
  */
 struct backend_call {
 	const struct backend_sink *sink;
-	struct list node;        /* in the backend: all its calls */
-	uint64_t id;             /* on the backend's wire */
-	struct outgoing *unsent; /* the queued line, while no byte of it was accepted by a write */
-	bool wants_progress;     /* we planted a token */
-	enum end_reason why;     /* while its end is due: what will be told */
+	const struct backend_client *client; /* NULL: the gateway itself asks */
+	const struct backend_link *link;     /* where it is; NULL: nowhere yet */
+	struct list node;                    /* in the backend: all its calls */
+	uint64_t id;                         /* on the backend's wire */
+	struct outgoing *unsent;             /* the queued line, while no byte of it was accepted by a write */
+	bool wants_progress;                 /* we planted a token */
+	bool modern;                         /* it was asked in the modern revision, and so is the answer */
+	enum end_reason why;                 /* while its end is due: what will be told */
 	enum outcome outcome;
 };
 
 struct backend_sink {
 	/* A notification that belongs to this call: progress with the token that we planted. */
 	void (*progress)(struct backend_call *call, const struct message *m);
+	/* Another one that does (a log message), because the transport says so: it came on the call's own stream. */
+	void (*notification)(struct backend_call *call, const struct message *m);
 	/* The last word, exactly once. `answer` is set for END_RESULT and END_SERVER_ERROR; its id is ours. */
 	void (*ended)(
 	        struct backend_call *call, enum end_reason why, enum outcome outcome, const struct message *answer);
+};
+
+/*
+ * A server's own request: something that it asks of a client. The backend numbers them and hears of each exactly once,
+ * by `answer`, unless the server has taken it back before, or is gone.
+ */
+struct backend_ask {
+	uint64_t id;               /* ours, never used again by this backend */
+	struct backend_call *call; /* for which it is asked, if the transport tells (a POST's own stream); else NULL */
+	const struct backend_link *link; /* where it came from */
 };
 
 /* News that belong to no call. */
@@ -104,7 +149,11 @@ struct backend_events {
 	/* A whole list, new or again; taken over by the listener (moved out of *list). */
 	void (*list)(void *arg, enum list_kind kind, struct item_list *list);
 	/* Log messages and resource updates; list_changed is the backend's own business. */
-	void (*notification)(void *arg, const struct message *m);
+	void (*notification)(void *arg, const struct backend_link *from, const struct message *m);
+	/* The server asks something of a client. (A ping is answered by the backend.) */
+	void (*ask)(void *arg, const struct backend_ask *ask, const struct message *m);
+	/* ... and has taken that back, or can take no answer any more: `answer` is not to be called. */
+	void (*ask_ended)(void *arg, uint64_t id);
 };
 
 /* How to stop: politely by the ladder, quickly (second signal), or at once. */
@@ -117,6 +166,7 @@ struct backend_stats {
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
 	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
+	const char *transport;     /* "stdio"; NULL: not known yet */
 	const char *last_error;    /* sentence, or NULL */
 };
 
@@ -134,6 +184,13 @@ struct backend_ops {
 	 * answer tells which: OUTCOME_NOT_SENT or OUTCOME_UNKNOWN. `reason`: a raw JSON string, or not set.
 	 */
 	enum outcome (*cancel)(struct backend *b, struct backend_call *call, struct span reason);
+	/*
+	 * The answer to a server's request: `outcome` is the member "result":... or "error":... as raw JSON. Unknown
+	 * ids are ignored.
+	 */
+	void (*answer)(struct backend *b, uint64_t ask, const struct pieces *outcome);
+	/* The client session is over: what was kept for it alone can go, once its calls have ended. */
+	void (*end_session)(struct backend *b, uint64_t session);
 	/* A request of the gateway's own whose answer nobody waits for (logging/setLevel). Ignored unless READY. */
 	void (*tell)(struct backend *b, enum method method, struct span params);
 	/*

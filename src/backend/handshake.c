@@ -376,7 +376,7 @@ static bool check_hello(const struct message *m, enum revision *revision, struct
 	if (json_type_of(version) != JSON_STRING)
 		return err_set(e, "initialize: the answer names no protocolVersion");
 	*revision = version.n <= sizeof(name) ? revision_parse(json_decode(version, name)) : REVISION_NONE;
-	if (*revision == REVISION_NONE)
+	if (!revision_is_legacy(*revision))
 		return err_set(e, "initialize: the server speaks protocol version %.*s, which we do not",
 		        SPAN_ARG(span_cut(version, SHOWN_MAX)));
 	return true;

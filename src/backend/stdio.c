@@ -53,6 +53,7 @@ static void submit(struct backend *b, struct backend_call *call, const struct me
 		return;
 	}
 	pending_add(&s->pending, call);
+	call->link = &s->link;
 	life_call_begins(&s->life, stdio_now(s));
 	struct outgoing *line = outgoing_request(call, m, name);
 	call->wants_progress = span_is_set(m->progress_token);
@@ -178,6 +179,7 @@ static void stats(const struct backend *b, struct backend_stats *stats)
 		.restarts = s->restarts,
 		.dropped = s->dropped,
 		.pid = s->child != NULL ? child_pid(s->child) : 0,
+		.transport = "stdio",
 		.last_error = s->why[0] != '\0' ? s->why : NULL,
 	};
 }

@@ -15,6 +15,7 @@
 
 struct stdio {
 	struct backend base; /* first */
+	struct backend_link link;
 	struct loop *loop;
 	struct supervisor *supervisor;
 	struct logger log;

@@ -165,7 +165,7 @@ static void on_notification(struct stdio *s, const struct message *m)
 		return;
 	case METHOD_MESSAGE:
 	case METHOD_RESOURCE_UPDATED:
-		s->base.events->notification(s->base.arg, m);
+		s->base.events->notification(s->base.arg, &s->link, m);
 		return;
 	default:
 		drop(s, "a notification that nobody wants");

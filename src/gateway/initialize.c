@@ -28,13 +28,20 @@ static void put_capability(struct json_writer *w, const char *name, bool offered
 	json_close(w, '}');
 }
 
-static void put_capabilities(struct gateway *gw, int scope, struct json_writer *w)
+struct backend_hello offered(const struct gateway *gw, int scope)
 {
 	struct backend_hello all = { 0 };
 
 	for (size_t i = 0; i < gw->slot_count; i++)
 		if (scope == SCOPE_ALL || (size_t)scope == i)
 			merge_hello(&all, gw->slots[i]);
+	return all;
+}
+
+void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w)
+{
+	struct backend_hello all = offered(gw, scope);
+
 	json_key(w, "capabilities");
 	json_open(w, '{');
 	put_capability(w, "tools", all.tools, true);
@@ -46,12 +53,12 @@ static void put_capabilities(struct gateway *gw, int scope, struct json_writer *
 }
 
 /* Each server's own instructions under its name, or the one server's as they are. */
-static void put_instructions(struct gateway *gw, int scope, struct json_writer *w)
+void put_instructions(const struct gateway *gw, int scope, struct json_writer *w)
 {
 	struct buf text = { 0 };
 
 	for (size_t i = 0; i < gw->slot_count; i++) {
-		struct slot *slot = gw->slots[i];
+		const struct slot *slot = gw->slots[i];
 		bool shown = scope == SCOPE_ALL || (size_t)scope == i;
 		if (!shown || !slot->greeted || json_type_of(slot->hello.instructions) != JSON_STRING)
 			continue;
@@ -78,14 +85,7 @@ static bool read_client(const struct message *m, struct session_info *info)
 		return false;
 	struct span wanted = m->protocol_version.n <= sizeof(date) ? json_decode(m->protocol_version, date) : SPAN("");
 	*info = (struct session_info){ .revision = revision_negotiate(wanted) };
-	if (json_type_of(m->capabilities) == JSON_OBJECT) {
-		struct span elicitation = json_member(m->capabilities, "elicitation");
-		info->capabilities |= span_is_set(json_member(m->capabilities, "sampling")) ? CLIENT_SAMPLING : 0;
-		info->capabilities |= span_is_set(json_member(m->capabilities, "roots")) ? CLIENT_ROOTS : 0;
-		info->capabilities |= span_is_set(elicitation) ? CLIENT_ELICITATION : 0;
-		if (json_type_of(elicitation) == JSON_OBJECT && span_is_set(json_member(elicitation, "url")))
-			info->capabilities |= CLIENT_ELICITATION_URL;
-	}
+	info->capabilities = client_capabilities_read(m->capabilities);
 	if (json_type_of(m->client_info) == JSON_OBJECT) {
 		session_set_text(info->client_name, json_member(m->client_info, "name"));
 		session_set_text(info->client_version, json_member(m->client_info, "version"));
@@ -105,11 +105,7 @@ static void put_initialize_result(
 	json_open(&w, '{');
 	json_member_text(&w, "protocolVersion", revision_name(revision));
 	put_capabilities(gw, scope, &w);
-	json_key(&w, "serverInfo");
-	json_open(&w, '{');
-	json_member_text(&w, "name", SPAN("sluice"));
-	json_member_text(&w, "version", span_of(gw->conf.version));
-	json_close(&w, '}');
+	json_member_raw(&w, "serverInfo", buf_span(&gw->server_info));
 	put_instructions(gw, scope, &w);
 	json_close(&w, '}');
 	json_close(&w, '}');

@@ -18,13 +18,14 @@ struct lifecycle {
 	struct logger log;
 	enum phase phase;
 	bool started;
-	const char *reason; /* NULL: nobody asked us to stop */
+	const char *reason; /* of the stop; NULL: there is none */
 	struct budget budget;
 	msec_t longest_eof_ms, longest_term_ms;
 	mono_t lame_duck_since, hook; /* MONO_NEVER: not now; no hook has told when the grace period began */
 	struct list waits;            /* struct drain_wait */
 	unsigned wait_count;
 	struct ledger_counts at_signal;
+	bool asked;           /* to stop, by a signal or the end of stdin */
 	bool left;            /* nothing that comes now changes anything */
 	bool forced, hurried; /* hurried: there was a second signal */
 	struct timer start_deadline, lame_duck, stop, end;
@@ -412,8 +413,9 @@ void lifecycle_stop(struct lifecycle *l, enum stop_signal what)
 
 	if (l->reason == NULL)
 		l->reason = rows[what].name;
-	else if (what != STOP_STDIN_EOF && what != STOP_QUIT)
+	if (l->asked && what != STOP_STDIN_EOF && what != STOP_QUIT)
 		event = l->hurried ? PHASE_EV_NOW : PHASE_EV_AGAIN;
+	l->asked = true;
 	l->hurried = l->hurried || event == PHASE_EV_AGAIN;
 	step(l, event);
 }

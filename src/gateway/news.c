@@ -5,9 +5,11 @@
 #include <stdio.h>
 
 #include "gateway/gateway_private.h"
+#include "gateway/listen.h"
 
 #define DEBOUNCE_MS 100
 #define WARNINGS_MAX 100 /* that are logged */
+#define LOGGER_PREFIX_MAX 48
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);
 static void on_hello(void *arg, const struct backend_hello *hello);
@@ -46,7 +48,7 @@ void news_settle(struct gateway *gw)
 }
 
 static void on_list(void *arg, enum list_kind kind, struct item_list *list);
-static void on_notification(void *arg, const struct message *m);
+static void on_notification(void *arg, const struct backend_link *from, const struct message *m);
 
 const struct backend_events gateway_backend_events = {
 	.state = on_state,
@@ -67,20 +69,13 @@ void news_watch_loss(struct gateway *gw)
 
 static void tell_level(struct slot *slot)
 {
-	static const char *const params[LEVEL_COUNT] = {
-		[LEVEL_DEBUG] = "{\"level\":\"debug\"}",
-		[LEVEL_INFO] = "{\"level\":\"info\"}",
-		[LEVEL_NOTICE] = "{\"level\":\"notice\"}",
-		[LEVEL_WARNING] = "{\"level\":\"warning\"}",
-		[LEVEL_ERROR] = "{\"level\":\"error\"}",
-		[LEVEL_CRITICAL] = "{\"level\":\"critical\"}",
-		[LEVEL_ALERT] = "{\"level\":\"alert\"}",
-		[LEVEL_EMERGENCY] = "{\"level\":\"emergency\"}",
-	};
 	enum message_level level = slot->gw->level;
+	char params[32];
 
-	if (level < LEVEL_COUNT && slot->greeted && slot->hello.logging)
-		slot->backend->ops->tell(slot->backend, METHOD_SET_LEVEL, span_of(params[level]));
+	if (level == LEVEL_COUNT || !slot->greeted || !slot->hello.logging)
+		return;
+	snprintf(params, sizeof(params), "{\"level\":\"%.*s\"}", SPAN_ARG(message_level_name(level)));
+	slot->backend->ops->tell(slot->backend, METHOD_SET_LEVEL, span_of(params));
 }
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures)
@@ -133,17 +128,12 @@ static void push_changed(struct push *p, enum list_kind kind)
 	p->port->message(p->arg, &json);
 }
 
-static bool concerns(const struct gateway *gw, const struct push *p, enum list_kind kind)
+/* Resources and templates share one notification, which is that of the resources if both changed. */
+bool news_concern(const struct gateway *gw, int scope, enum list_kind kind)
 {
-	if (p->scope == SCOPE_ALL)
-		return gw->changed[kind];
-	return gw->slots[p->scope]->changed[kind];
-}
+	const bool *changed = scope == SCOPE_ALL ? gw->changed : gw->slots[scope]->changed;
 
-/* Resources and templates share one notification. */
-static bool is_repeated(const struct gateway *gw, const struct push *p, enum list_kind kind)
-{
-	return kind == LIST_TEMPLATES && concerns(gw, p, LIST_RESOURCES);
+	return changed[kind] && !(kind == LIST_TEMPLATES && changed[LIST_RESOURCES]);
 }
 
 static void tell_changes(struct gateway *gw, struct session *s)
@@ -151,7 +141,7 @@ static void tell_changes(struct gateway *gw, struct session *s)
 	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
 		for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
-			if (concerns(gw, p, kind) && !is_repeated(gw, p, kind))
+			if (news_concern(gw, p->scope, kind))
 				push_changed(p, kind);
 	}
 }
@@ -162,6 +152,7 @@ static void on_debounced(void *arg)
 
 	list_each (node, sessions_all(gw->sessions))
 		tell_changes(gw, list_entry(node, struct session, node));
+	listens_changed(gw);
 	memset(gw->changed, 0, sizeof(gw->changed));
 	for (size_t i = 0; i < gw->slot_count; i++)
 		memset(gw->slots[i]->changed, 0, sizeof(gw->slots[i]->changed));
@@ -195,16 +186,25 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 		news_soon(gw);
 }
 
-/* The one session that has calls at this server; NULL: none has, or more than one. *first is its oldest call. */
-static struct session *only_caller(struct slot *slot, struct call **first)
+/*
+ * The one session that has calls at this link; NULL: none has, or more than one. *first is its oldest call. Calls of
+ * modern clients count as clients of their own: to them a message is about one request.
+ */
+static struct session *only_caller(struct slot *slot, const struct backend_link *link, struct call **first)
 {
 	struct session *only = NULL;
+	bool any = false;
 
 	*first = NULL;
 	list_each (node, &slot->calls) {
 		struct call *c = list_entry(node, struct call, in_slot);
-		if (c->session == NULL || (only != NULL && c->session != only))
+		if (c->at.link != link)
+			continue;
+		if (any && (c->session == NULL || c->session != only || call_is_modern(c))) {
+			*first = NULL;
 			return NULL;
+		}
+		any = true;
 		only = c->session;
 		if (*first == NULL && c->port != NULL)
 			*first = c;
@@ -212,27 +212,40 @@ static struct session *only_caller(struct slot *slot, struct call **first)
 	return only;
 }
 
+/* What a client wants to hear, about the call or at all. */
+static enum message_level level_wanted(const struct call *c, const struct session *s)
+{
+	return c != NULL && (s == NULL || call_is_modern(c)) ? c->client.level : s->level;
+}
+
+/* The logger's name gets the server's in front; `room` holds that as long as the splice lives. */
+static struct splice logger_splice(const struct slot *slot, const struct message *m, char room[LOGGER_PREFIX_MAX])
+{
+	if (!slot->gw->conf.prefixed || json_type_of(m->logger) != JSON_STRING)
+		return (struct splice){ .out = SPAN_NONE };
+	snprintf(room, LOGGER_PREFIX_MAX, "%s/", slot->conf->name);
+	return (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(room) };
+}
+
 /* A log message is for the client whose calls the server is working at. With none in flight it is for the only client
  * there is; it is never shown to two. */
-static void deliver_log(struct slot *slot, const struct message *m, enum message_level level)
+static void deliver_log(
+        struct slot *slot, const struct backend_link *from, const struct message *m, enum message_level level)
 {
 	struct gateway *gw = slot->gw;
 	struct call *call;
-	struct session *to = only_caller(slot, &call);
+	struct session *to = only_caller(slot, from, &call);
 
-	if (to == NULL && list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
+	if (list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
 		to = list_entry(list_first(sessions_all(gw->sessions)), struct session, node);
-	if (to == NULL || (call == NULL && list_is_empty(&to->pushes))) {
+	if (call == NULL && (to == NULL || list_is_empty(&to->pushes))) {
 		gw->counts.dropped_messages++;
 		return;
 	}
-	if (level < to->level)
+	if (level < level_wanted(call, to))
 		return;
-	char name[48];
-	snprintf(name, sizeof(name), "%s/", slot->conf->name);
-	struct splice logger = { .out = SPAN_NONE };
-	if (gw->conf.prefixed && json_type_of(m->logger) == JSON_STRING)
-		logger = (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(name) };
+	char room[LOGGER_PREFIX_MAX];
+	struct splice logger = logger_splice(slot, m, room);
 	struct pieces json = pieces_splice(m->text, &logger, 1);
 	if (call != NULL) {
 		call->port->message(call->arg, &json);
@@ -242,15 +255,38 @@ static void deliver_log(struct slot *slot, const struct message *m, enum message
 	}
 }
 
-static void on_notification(void *arg, const struct message *m)
+/* -1: it is no log message with a level. */
+static int level_of(const struct message *m)
 {
-	struct slot *slot = arg;
 	char name[16];
 	bool is_level = json_type_of(m->level) == JSON_STRING && m->level.n <= sizeof(name);
-	int level = is_level ? message_level_parse(json_decode(m->level, name)) : -1;
 
-	if (m->method_id == METHOD_MESSAGE && level >= 0)
-		deliver_log(slot, m, (enum message_level)level);
+	return m->method_id == METHOD_MESSAGE && is_level ? message_level_parse(json_decode(m->level, name)) : -1;
+}
+
+void news_of_call(struct call *c, const struct message *m)
+{
+	int level = level_of(m);
+
+	if (level < 0 || c->port == NULL) {
+		c->gw->counts.dropped_messages++;
+		return;
+	}
+	if (level < (int)level_wanted(c, c->session))
+		return;
+	char room[LOGGER_PREFIX_MAX];
+	struct splice logger = logger_splice(c->slot, m, room);
+	struct pieces json = pieces_splice(m->text, &logger, 1);
+	c->port->message(c->arg, &json);
+}
+
+static void on_notification(void *arg, const struct backend_link *from, const struct message *m)
+{
+	struct slot *slot = arg;
+	int level = level_of(m);
+
+	if (level >= 0)
+		deliver_log(slot, from, m, (enum message_level)level);
 	else
 		slot->gw->counts.dropped_messages++;
 }
@@ -263,6 +299,11 @@ void news_level(struct gateway *gw)
 		struct session *s = list_entry(node, struct session, node);
 		if (s->level < level)
 			level = s->level;
+	}
+	list_each (node, &gw->calls) {
+		const struct call *c = list_entry(node, struct call, in_gateway);
+		if (call_is_modern(c) && c->client.level < level)
+			level = c->client.level;
 	}
 	if (level == gw->level)
 		return;
@@ -312,23 +353,22 @@ static void end_pushes(struct session *s)
 /* A session's nonce is a random number. */
 static void end_pushes_within(struct session *s, struct sched *sched, msec_t over_ms)
 {
-	msec_t wait_ms = (msec_t)(s->nonce % (uint64_t)over_ms);
+	msec_t wait_ms = over_ms > 0 ? (msec_t)(s->nonce % (uint64_t)over_ms) : 0;
 
 	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
-		timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+		if (!p->stays && over_ms > 0)
+			timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+		else if (!p->stays)
+			news_end_push(p);
 	}
 }
 
 void gateway_end_pushes(struct gateway *gw, msec_t over_ms)
 {
-	list_each (node, sessions_all(gw->sessions)) {
-		struct session *s = list_entry(node, struct session, node);
-		if (over_ms > 0)
-			end_pushes_within(s, gw->sched, over_ms);
-		else
-			end_pushes(s);
-	}
+	list_each (node, sessions_all(gw->sessions))
+		end_pushes_within(list_entry(node, struct session, node), gw->sched, over_ms);
+	listens_end(gw, over_ms);
 }
 
 static void keep_pushes(struct session *s, struct sched *sched)
@@ -341,6 +381,7 @@ void gateway_keep_pushes(struct gateway *gw)
 {
 	list_each (node, sessions_all(gw->sessions))
 		keep_pushes(list_entry(node, struct session, node), gw->sched);
+	listens_keep(gw);
 }
 
 void gateway_keys_changed(struct gateway *gw)

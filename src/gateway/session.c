@@ -29,25 +29,6 @@ struct sessions {
 	struct tombstones *tombstones; /* made for the first one */
 };
 
-int message_level_parse(struct span name)
-{
-	static const char *const names[LEVEL_COUNT] = {
-		[LEVEL_DEBUG] = "debug",
-		[LEVEL_INFO] = "info",
-		[LEVEL_NOTICE] = "notice",
-		[LEVEL_WARNING] = "warning",
-		[LEVEL_ERROR] = "error",
-		[LEVEL_CRITICAL] = "critical",
-		[LEVEL_ALERT] = "alert",
-		[LEVEL_EMERGENCY] = "emergency",
-	};
-
-	for (int i = 0; i < LEVEL_COUNT; i++)
-		if (span_eq(name, span_of(names[i])))
-			return i;
-	return -1;
-}
-
 /* At most `most` bytes, and no part of a character. */
 static struct span cut_utf8(struct span s, size_t most)
 {

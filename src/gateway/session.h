@@ -10,14 +10,13 @@
 
 #include "base/sched.h"
 #include "crypto/seal.h"
+#include "mcp/client.h"
 #include "mcp/revision.h"
 
 #define SESSION_NAME_MAX 64
 #define SESSION_TOKEN_MAX 512
 #define SESSION_TOMBSTONES 4096
 #define SESSION_VALID_MS ((msec_t)7 * 24 * 3600 * 1000)
-
-enum client_capability { CLIENT_SAMPLING = 1, CLIENT_ELICITATION = 2, CLIENT_ELICITATION_URL = 4, CLIENT_ROOTS = 8 };
 
 struct session_info {
 	enum revision revision;
@@ -30,20 +29,6 @@ struct session_conf {
 	size_t max;             /* in memory; beyond, the one unused for longest is dropped */
 	bool required;          /* requests other than initialize need one */
 };
-
-/* severities of RFC 5424 as MCP names them, least severe first */
-enum message_level {
-	LEVEL_DEBUG,
-	LEVEL_INFO,
-	LEVEL_NOTICE,
-	LEVEL_WARNING,
-	LEVEL_ERROR,
-	LEVEL_CRITICAL,
-	LEVEL_ALERT,
-	LEVEL_EMERGENCY,
-	LEVEL_COUNT
-};
-int message_level_parse(struct span name); /* -1: unknown */
 
 struct session {
 	struct session_info info;

@@ -71,7 +71,7 @@ bool session_token_decode(struct span bytes, struct session_claims *claims)
 	uint64_t layout = take_number(&r, 1);
 	uint64_t revision = take_number(&r, 1);
 
-	if (layout != LAYOUT || revision >= REVISION_COUNT)
+	if (layout != LAYOUT || revision > REVISION_NEWEST_LEGACY)
 		return false;
 	claims->info.revision = (enum revision)revision;
 	claims->info.capabilities = (unsigned)take_number(&r, 2);

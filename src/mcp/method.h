@@ -1,5 +1,5 @@
 /*
- * The methods of MCP (legacy revisions), one row each: name, who may send it, whether it is a request.
+ * The methods of MCP (all revisions), one row each: name, who may send it, whether it is a request.
  */
 #ifndef SLUICE_MCP_METHOD_H
 #define SLUICE_MCP_METHOD_H
@@ -22,6 +22,13 @@
 	X(PROMPTS_GET,             "prompts/get",                          CLIENT, true) \
 	X(COMPLETE,                "completion/complete",                  CLIENT, true) \
 	X(SET_LEVEL,               "logging/setLevel",                     CLIENT, true) \
+	X(DISCOVER,                "server/discover",                      CLIENT, true) \
+	X(LISTEN,                  "subscriptions/listen",                 CLIENT, true) \
+	X(TASKS_GET,               "tasks/get",                            BOTH,   true) \
+	X(TASKS_RESULT,            "tasks/result",                         BOTH,   true) \
+	X(TASKS_LIST,              "tasks/list",                           BOTH,   true) \
+	X(TASKS_UPDATE,            "tasks/update",                         CLIENT, true) \
+	X(TASKS_CANCEL,            "tasks/cancel",                         BOTH,   true) \
 	X(ROOTS_LIST,              "roots/list",                           SERVER, true) \
 	X(SAMPLING,                "sampling/createMessage",               SERVER, true) \
 	X(ELICITATION,             "elicitation/create",                   SERVER, true) \
@@ -33,7 +40,11 @@
 	X(RESOURCES_CHANGED,       "notifications/resources/list_changed", SERVER, false) \
 	X(PROMPTS_CHANGED,         "notifications/prompts/list_changed",   SERVER, false) \
 	X(RESOURCE_UPDATED,        "notifications/resources/updated",      SERVER, false) \
-	X(ROOTS_CHANGED,           "notifications/roots/list_changed",     CLIENT, false)
+	X(ROOTS_CHANGED,           "notifications/roots/list_changed",     CLIENT, false) \
+	X(ELICITATION_COMPLETE,    "notifications/elicitation/complete",   SERVER, false) \
+	X(TASK_STATUS,             "notifications/tasks/status",           BOTH,   false) \
+	X(TASK_NEWS,               "notifications/tasks",                  SERVER, false) \
+	X(ACKNOWLEDGED,            "notifications/subscriptions/acknowledged", SERVER, false)
 /* clang-format on */
 
 #define X(symbol, name, sender, request) METHOD_##symbol,
@@ -47,6 +58,8 @@ enum method method_parse(struct span name);
 struct span method_name(enum method m);
 enum sender method_sender(enum method m);
 bool method_is_request(enum method m);
+/* A request that a client may send in the modern revision; METHOD_UNKNOWN is none. */
+bool method_is_modern(enum method m);
 
 /* The four kinds of lists that a catalog holds. */
 enum list_kind { LIST_TOOLS, LIST_RESOURCES, LIST_TEMPLATES, LIST_PROMPTS, LIST_KINDS };

@@ -7,6 +7,7 @@ static const struct span names[REVISION_COUNT] = {
 	[REVISION_2025_03_26] = SPAN("2025-03-26"),
 	[REVISION_2025_06_18] = SPAN("2025-06-18"),
 	[REVISION_2025_11_25] = SPAN("2025-11-25"),
+	[REVISION_2026_07_28] = SPAN("2026-07-28"),
 };
 
 struct span revision_name(enum revision r)
@@ -27,5 +28,5 @@ enum revision revision_negotiate(struct span name)
 {
 	enum revision r = revision_parse(name);
 
-	return r != REVISION_NONE ? r : REVISION_NEWEST_LEGACY;
+	return revision_is_legacy(r) ? r : REVISION_NEWEST_LEGACY;
 }

@@ -21,8 +21,9 @@ static void stop(struct order *o)
 
 	if (o->kind != ORDER_STDIN_EOF)
 		sc->signal_sent = mono_min(sc->signal_sent, o->event.came);
-	if (sc->stopping && o->kind <= ORDER_INT)
+	if (sc->asked && o->kind <= ORDER_INT)
 		check_hurried(sc);
+	sc->asked = true;
 	lifecycle_stop(sc->lifecycle, signals[o->kind]);
 }
 

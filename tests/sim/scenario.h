@@ -15,6 +15,7 @@
 #define SERVERS_MAX 3
 #define CALLS_MAX 40
 #define SESSIONS 3
+#define LISTENS 4
 #define ORDERS_MAX 13
 
 struct client_call {
@@ -22,10 +23,20 @@ struct client_call {
 	struct call *call; /* NULL: not made, refused, or ended */
 	unsigned ends;
 	enum end_reason why;
+	bool modern; /* of no session, and to leave is to cancel */
 	bool accepted, left;
 	mono_t until; /* it must have ended by then */
 	int id;
 	struct event make, change; /* change: it is cancelled, or its client leaves */
+};
+
+/* A modern client that listens for news, until it leaves or is told that it is over. */
+struct client_listen {
+	struct scenario *scenario;
+	struct listen *listen;
+	bool accepted, opened, ended, left;
+	int id;
+	struct event make, leave;
 };
 
 /* SIGTERM and its like, /drain, and what else happens to a whole gateway. */
@@ -73,12 +84,16 @@ struct scenario {
 	struct lifecycle *lifecycle;
 	struct client_call calls[CALLS_MAX];
 	unsigned call_count, waiting; /* waiting: clients, for the end of their calls */
+	unsigned detached;            /* calls of legacy clients that left: they may go on */
+	struct client_listen listens[LISTENS];
+	bool fronts_close; /* the fronts were told to */
 	struct order orders[ORDERS_MAX];
 	unsigned order_count;
 	struct timer fronts;
 	mono_t signal_sent, hook, backstop; /* MONO_NEVER: not yet */
 	mono_t last_request, exit_at;
 	bool held, stopping, hurried, exited; /* held: by /drain; stopping: a stop has begun, by whatever */
+	bool asked;                           /* by a signal or the end of stdin */
 	struct deadlines deadlines;
 	enum phase phase; /* after the last turn */
 	bool cancelled;   /* a drain was, in this turn */
@@ -103,6 +118,11 @@ void config_change(struct scenario *sc);
 void clients_plan(struct scenario *sc, msec_t within_ms);
 void clients_stop(struct scenario *sc);
 void clients_check(const struct scenario *sc);
+
+/* Clients that listen. */
+void listens_plan(struct scenario *sc, msec_t within_ms);
+void listens_stop(struct scenario *sc);
+unsigned listens_check(const struct scenario *sc); /* how many were accepted */
 
 /* Orders. The last one is a stop signal. Returns when that comes. */
 msec_t orders_plan(struct scenario *sc);

@@ -5,6 +5,7 @@
  *
  *	- each accepted call ends exactly once, with its own answer or an error that interface.md names, and is counted,
  *also in the last line;
+ *	- a modern client's call ends when it leaves, and its listen with a word when the fronts close;
  *	- a request is refused only while draining or overloaded; no process is started once it drains;
  *	- phases only go on, but for a drain that is cancelled;
  *	- each process has an owner, and when the gateway leaves, none is left that it did not at least kill;
@@ -41,6 +42,8 @@ static void on_fronts_closed(void *arg)
 static void on_close_fronts(void *arg, mono_t deadline)
 {
 	struct scenario *sc = arg;
+
+	sc->fronts_close = true;
 	mono_t at = mono_add(world_sched(sc->world)->now, (msec_t)below(sc->world, 1000));
 
 	timer_set(world_sched(sc->world), &sc->fronts, mono_min(at, deadline), on_fronts_closed, sc);
@@ -97,7 +100,9 @@ static void draw(struct scenario *sc)
 	struct world *w = sc->world;
 
 	config_make(sc, &ops);
-	clients_plan(sc, orders_plan(sc) + 5000);
+	msec_t within_ms = orders_plan(sc) + 5000;
+	clients_plan(sc, within_ms);
+	listens_plan(sc, within_ms);
 	if (chance(w, 30))
 		world_stall(w, 1 + (unsigned)below(w, 4), 1 + (unsigned)below(w, 10));
 	world_on_spawn(w, check_spawn, sc);
@@ -162,6 +167,7 @@ static void run(uint64_t seed, bool verbose, struct totals *totals)
 	check_end(&sc);
 	add_totals(totals, &sc);
 	clients_stop(&sc);
+	listens_stop(&sc);
 	orders_stop(&sc);
 	timer_stop(sched, &sc.fronts);
 	lifecycle_free(&sc.lifecycle);

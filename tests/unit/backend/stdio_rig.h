@@ -82,15 +82,21 @@ static inline void on_list(void *arg, enum list_kind kind, struct item_list *lis
 	r->tools = (int)list->count;
 }
 
-static inline void on_note(void *arg, const struct message *m)
+static inline void on_note(void *arg, const struct backend_link *from, const struct message *m)
 {
 	struct rig *r = arg;
 
+	assert_int_equal(from->session, 0);
 	assert_false(r->down);
 	buf_printf(&r->notes, "%.*s\n", SPAN_ARG(m->text));
 }
 
-static const struct backend_events events = { on_state, on_hello, on_list, on_note };
+static const struct backend_events events = {
+	.state = on_state,
+	.hello = on_hello,
+	.list = on_list,
+	.notification = on_note,
+};
 
 static inline void on_progress(struct backend_call *call, const struct message *m)
 {

@@ -515,6 +515,28 @@ static void test_a_start_deadline_ends_a_drain_that_never_was_ready(void **state
 	end(r);
 }
 
+/* The deadline was nobody's signal: the calls keep their time when the first one comes. */
+static void test_the_first_signal_after_a_missed_start_deadline_hurries_nobody(void **state)
+{
+	struct lifecycle_conf conf = defaults;
+	struct lifecycle_summary sum;
+
+	(void)state;
+	conf.start_deadline_ms = SECONDS(90);
+	struct rig *r = make(&conf);
+	assert_true(call(r));
+	pass(r, SECONDS(91));
+	phase_is(r, "draining");
+	lifecycle_stop(r->l, STOP_TERM);
+	pass(r, SECONDS(5));
+	phase_is(r, "draining");
+	lifecycle_stop(r->l, STOP_TERM);
+	CHANGES_AT(r, 1, r->ended[END_DRAINING] == 1);
+	lifecycle_summary(r->l, &sum);
+	assert_string_equal(sum.reason, "fatal");
+	end(r);
+}
+
 /* ---- who waits ---- */
 
 struct waiting {
@@ -763,6 +785,7 @@ int main(void)
 		cmocka_unit_test(test_a_hook_alone_never_ends_the_process),
 		cmocka_unit_test(test_a_drain_while_starting_goes_on_with_the_start),
 		cmocka_unit_test(test_sigterm_after_a_drain_while_starting_ends_at_once),
+		cmocka_unit_test(test_the_first_signal_after_a_missed_start_deadline_hurries_nobody),
 		cmocka_unit_test(test_a_start_deadline_that_was_met_does_not_end_a_drain),
 		cmocka_unit_test(test_a_start_deadline_ends_a_drain_that_never_was_ready),
 		cmocka_unit_test(test_a_wait_is_over_when_lame_duck_would_be_and_nothing_is_in_flight),

@@ -12,7 +12,7 @@ static void test_each_method_is_found_by_its_name(void **state)
 static void test_other_names_are_unknown(void **state)
 {
 	static const char *const names[] = { "", "tools", "tools/", "tools/call ", "Tools/call", "tools/calls",
-		"server/discover" };
+		"server/discovery" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

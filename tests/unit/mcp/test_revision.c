@@ -22,7 +22,7 @@ static void test_revisions_are_in_the_order_of_time(void **state)
 static void test_other_dates_are_no_revision(void **state)
 {
 	(void)state;
-	assert_int_equal(revision_parse(SPAN("2026-07-28")), REVISION_NONE);
+	assert_int_equal(revision_parse(SPAN("2026-07-29")), REVISION_NONE);
 	assert_int_equal(revision_parse(SPAN("2025-06-18 ")), REVISION_NONE);
 	assert_int_equal(revision_parse(SPAN("")), REVISION_NONE);
 	assert_int_equal(revision_parse(SPAN_NONE), REVISION_NONE);
@@ -36,6 +36,15 @@ static void test_what_is_known_is_agreed_to_and_else_the_newest_is_offered(void 
 	assert_int_equal(revision_negotiate(SPAN("2026-07-28")), REVISION_2025_11_25);
 	assert_int_equal(revision_negotiate(SPAN("1999-01-01")), REVISION_2025_11_25);
 	assert_int_equal(revision_negotiate(SPAN_NONE), REVISION_2025_11_25);
+}
+
+static void test_the_newest_date_alone_is_modern(void **state)
+{
+	(void)state;
+	for (int r = REVISION_NONE; r < REVISION_COUNT; r++) {
+		assert_int_equal(revision_is_modern((enum revision)r), r == REVISION_2026_07_28);
+		assert_int_equal(revision_is_legacy((enum revision)r), r >= 0 && r < REVISION_2026_07_28);
+	}
 }
 
 static void test_batches_are_of_one_revision_only(void **state)
@@ -52,6 +61,7 @@ int main(void)
 		cmocka_unit_test(test_revisions_are_in_the_order_of_time),
 		cmocka_unit_test(test_other_dates_are_no_revision),
 		cmocka_unit_test(test_what_is_known_is_agreed_to_and_else_the_newest_is_offered),
+		cmocka_unit_test(test_the_newest_date_alone_is_modern),
 		cmocka_unit_test(test_batches_are_of_one_revision_only),
 	};
 
