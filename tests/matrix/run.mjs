@@ -51,6 +51,7 @@ async function within(ms, run) {
 
 async function runCell(row, feature, client, about) {
 	let problem;
+	const began = Date.now();
 	const limit = CELL_MS * PATIENCE;
 	try {
 		const ended = await within(CELL_MS, signal =>
@@ -60,7 +61,7 @@ async function runCell(row, feature, client, about) {
 		problem = `${error.code ?? ''} ${error.message}`.trim().replaceAll('\n', ' ');
 		if (/timed out|did not come true/i.test(problem)) problem = `it hangs: ${problem}`;
 	}
-	results.add(`${row}/${feature}`, problem, { hangs: problem?.startsWith('it hangs') });
+	results.add(`${row}/${feature}`, problem, { hangs: problem?.startsWith('it hangs'), ms: Date.now() - began });
 }
 
 /** One client with one server: all features. */
