@@ -50,7 +50,6 @@ static const struct row { const char *json, *message; } errors[] = {
 	{ SERVER(",\"cli\":true,\"cliHelp\":7"),        "mcpServers.a.cliHelp: must be a string" },
 	{ SERVER(",\"cli\":true,\"cliOnly\":\"x\""),    "mcpServers.a.cliOnly: must be an array" },
 	{ SERVER(",\"cli\":true,\"type\":\"http\""),    "mcpServers.a.type: must be \"stdio\"" },
-	{ SERVER(",\"maxProcesses\":2"),                "mcpServers.a.maxProcesses: not supported yet: isolation" },
 	{ SERVER(",\"cli\":1"),                         "mcpServers.a.cli: must be true or false" },
 	{ SERVER(",\"cli_only\":[]"),                   "mcpServers.a.cli_only: only a server that has \"cli\": true" },
 	{ SERVER(",\"tools\":[]"),                      "mcpServers.a.tools: only a server that has \"cli\": true" },
