@@ -21,6 +21,12 @@
 
 struct backend;
 
+enum backend_kind {
+	BACKEND_STDIO,   /* a child process that speaks MCP */
+	BACKEND_COMMAND, /* a command-line program, run once for each call */
+	BACKEND_HTTP     /* a server behind a URL */
+};
+
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
 
 /* Who shares a process, or a session at an HTTP server (interface.md, 2). */
@@ -30,11 +36,15 @@ enum isolation {
 	ISOLATION_SESSION /* each client session has its own */
 };
 
-/* What stands behind it: which module makes its backend. */
-enum backend_kind { BACKEND_STDIO, BACKEND_COMMAND, BACKEND_HTTP };
-
 /* How an HTTP server is spoken to: found out, Streamable HTTP of any revision, HTTP+SSE of 2024-11-05. */
 enum http_type { HTTP_TYPE_AUTO, HTTP_TYPE_STREAMABLE, HTTP_TYPE_SSE };
+
+/* A tool of a command-line program that the configuration defines. */
+struct command_preset {
+	const char *name, *description; /* description: may be NULL */
+	const char *const *args;        /* behind those of the server; NULL-terminated */
+	const char *schema;             /* its inputSchema, a JSON object; NULL: positional arguments only */
+};
 
 /* One server of the configuration. Strings live as long as the configuration does, or as the copy. */
 struct backend_conf {
@@ -47,20 +57,28 @@ struct backend_conf {
 	msec_t idle_ms, min_idle_ms, max_idle_ms; /* idle_ms: IDLE_FIXED; min and max: IDLE_ADAPTIVE */
 	msec_t stop_eof_ms, stop_term_ms;
 	enum isolation isolation;
-	size_t max_processes; /* ISOLATION_SESSION: of clients, beside the one that the lists come from */
-	const char *roots;    /* a raw JSON array, for roots/list of a server that clients share; NULL: none */
+	const char *roots; /* a raw JSON array, for roots/list of a server that clients share; NULL: none */
 	/* globs on the names of its tools; NULL-terminated; include NULL: all */
 	const char *const *include, *const *exclude;
-	/* stdio */
+	/* stdio, and a command-line program */
 	const char *const *argv; /* NULL-terminated */
 	const char *const *env;  /* "NAME=value", complete, NULL-terminated */
 	const char *cwd;         /* NULL: ours */
+	unsigned max_processes;  /* runs at a time; ISOLATION_SESSION: of clients, beside the one that the lists come
+	                            from */
 	/* HTTP */
 	const char *url; /* checked */
 	enum http_type http_type;
 	const char *const *headers; /* name, value, name, value, ..., NULL-terminated; NULL: none */
 	const char *tls_ca, *tls_cert, *tls_key, *tls_name;  /* files, and whom to expect; NULL: the default */
 	const char *http_proxy, *https_proxy, *proxy_spared; /* HTTP_PROXY, HTTPS_PROXY, NO_PROXY; NULL: not set */
+	/* a command-line program */
+	const char *const
+	        *help;  /* the arguments that make it tell about itself, NULL-terminated; NULL: the usual ones */
+	unsigned depth; /* help texts that are read one below another */
+	const char *const *only;              /* globs on its subcommands, word by word; NULL: all */
+	const struct command_preset *presets; /* its tools, instead of what its help text says; NULL: none */
+	size_t preset_count;
 	/* from `limits` */
 	size_t max_in_flight;
 	size_t max_message_bytes;

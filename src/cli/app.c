@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/command_line.h"
 #include "backend/stdio.h"
 #include "backend/streamable_http.h"
 #include "base/fd.h"
@@ -159,31 +160,32 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static struct backend *make_http_backend(struct app *app, size_t i, const struct logger *lg)
+static struct backend *make_http_backend(
+        struct app *app, const struct backend_conf *conf, void *arg, const struct logger *lg)
 {
-	const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
 	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
-	struct backend *b = streamable_http_new(app->loop, site, conf, &gateway_backend_events,
-	        gateway_backend_arg(app->gateway, i), lg, random_u64());
+	struct backend *b =
+	        streamable_http_new(app->loop, site, conf, &gateway_backend_events, arg, lg, random_u64());
 
 	http_site_release(&site);
 	return b;
 }
 
-static struct backend *make_backend(struct app *app, size_t i)
+static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
 {
-	const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
 	struct logger lg = app_logger(app, "backend");
 
 	switch (conf->kind) {
-	case BACKEND_HTTP:
-		return make_http_backend(app, i, &lg);
 	case BACKEND_STDIO:
+		return stdio_backend_new(
+		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
 	case BACKEND_COMMAND:
-		break;
+		return command_line_new(
+		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
+	case BACKEND_HTTP:
+		return make_http_backend(app, conf, arg, &lg);
 	}
-	return stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
-	        gateway_backend_arg(app->gateway, i), &lg, random_u64());
+	abort();
 }
 
 /* For those that have none yet. */
@@ -192,7 +194,8 @@ static void make_backends(struct app *app, size_t server_count)
 	for (size_t i = 0; i < server_count; i++) {
 		if (gateway_backend(app->gateway, i) != NULL)
 			continue;
-		gateway_attach(app->gateway, i, make_backend(app, i));
+		const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
+		gateway_attach(app->gateway, i, make_backend(app, conf, gateway_backend_arg(app->gateway, i)));
 	}
 }
 

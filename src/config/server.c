@@ -17,9 +17,9 @@ struct server {
 	bool disabled, cli;
 	const char *command, *cwd;
 	const char *const *args, *const *inherit;
-	const struct json_node *env, *url, *headers;
-	const struct json_node *type;                              /* one of an HTTP server */
-	const struct json_node *http_only, *cli_only, *stdio_only; /* some key that only such a server can have */
+	const struct json_node *env, *url, *headers, *tools;
+	const struct json_node *type;                   /* one of an HTTP server */
+	const struct json_node *http_only, *stdio_only; /* some key that only such a server can have */
 	struct server_tls {
 		const char *ca, *cert, *key, *name;
 	} tls;
@@ -82,19 +82,21 @@ const struct key server_keys[] = {
 	{ KEY("maxIdleTimeout",    key_duration, AT(conf.max_idle_ms)),            DEFAULT("5m"), RANGE(10, DAY) },
 	{ KEY("stop",              key_block,    0),                               BLOCK(stop_keys) },
 	{ KEY("isolation",         key_choice,   AT(conf.isolation)),              DEFAULT("shared"), WORDS(isolations) },
-	{ KEY("maxProcesses",      key_size,     AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
+	{ KEY("maxProcesses",      key_unsigned, AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
 	{ KEY("roots",             read_roots,   AT(conf.roots)) },
 
 	{ KEY("url",               key_node,     AT(url)) },
 	{ KEY("headers",           key_node,     AT(headers)) },
 	{ KEY("tls",               read_tls,     AT(tls)),                         BLOCK(tls_keys) },
 
-	/* what other kinds of server have, and what is not supported yet */
+	/* a command-line program */
 	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
-	{ KEY("cliHelp",           key_node,     AT(cli_only)) },
-	{ KEY("cliDepth",          key_node,     AT(cli_only)) },
-	{ KEY("cliOnly",           key_node,     AT(cli_only)) },
-	{ KEY("tools",             key_node,     AT(cli_only)) },
+	{ KEY("cliHelp",           command_read_help, AT(conf.help)) },
+	{ KEY("cliDepth",          key_unsigned, AT(conf.depth)),                  DEFAULT("2"), RANGE(1, 8) },
+	{ KEY("cliOnly",           key_texts,    AT(conf.only)) },
+	{ KEY("tools",             key_node,     AT(tools)) },
+
+	/* what is not supported yet */
 	{ LATER("toolAcl", "access control (toolAcl)") },
 
 	/* what known clients write beside these, and Sluice has no use for */
@@ -293,9 +295,8 @@ static void warn_of_absent(struct reading *r, const struct json_node *node, cons
 		reading_warn(r, json_child(node, "command"), "there is no such program in PATH: %s", s->command);
 }
 
-static void make_stdio(struct reading *r, const struct json_node *node, struct server *s)
+static void make_process(struct reading *r, const struct json_node *node, struct server *s)
 {
-	s->conf.kind = BACKEND_STDIO;
 	make_env(r, s);
 	make_argv(r, s);
 	if (s->conf.env != NULL)
@@ -342,6 +343,29 @@ static void settle_times(struct reading *r, const struct json_node *node, struct
 	}
 }
 
+/* Some key that only a command-line program can have. */
+static const struct json_node *cli_only(const struct json_node *node)
+{
+	static const char *const names[] = { "cliHelp", "cliDepth", "cliOnly", "tools" };
+	const struct json_node *found = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && found == NULL; i++)
+		found = keys_find(server_keys, names[i], node);
+	return found;
+}
+
+/* There is no stdin to close, and nothing between two calls to stop. */
+static void settle_command(struct reading *r, const struct json_node *node, struct server *s)
+{
+	s->conf.kind = BACKEND_COMMAND;
+	s->conf.stop_eof_ms = 0;
+	s->conf.idle = IDLE_NEVER;
+	if (s->tools != NULL)
+		command_read_tools(r, s->tools, &s->conf);
+	if (s->conf.presets != NULL && s->conf.only != NULL)
+		reading_warn(r, keys_find(server_keys, "cliOnly", node), "has no effect beside \"tools\"");
+}
+
 /* A key of another kind of server beside a "url". */
 static bool http_server_check(struct reading *r, const struct json_node *node, const struct server *s)
 {
@@ -352,9 +376,9 @@ static bool http_server_check(struct reading *r, const struct json_node *node, c
 		        r, s->stdio_only, "must be \"http\", \"sse\" or \"auto\" for a server that has a \"url\"");
 		return false;
 	}
-	if (s->cli || s->cli_only != NULL) {
-		reading_fault(r, s->cli_only != NULL ? s->cli_only : json_child(node, "cli"),
-		        "only a server that has \"cli\": true can have this");
+	if (s->cli || cli_only(node) != NULL) {
+		reading_fault(r, s->cli ? json_child(node, "cli") : cli_only(node),
+		        "a server that has a \"url\" cannot have this");
 		return false;
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -374,15 +398,13 @@ static bool check_kind(struct reading *r, const struct json_node *node, const st
 		return http_server_check(r, node, s);
 	else if (!is_given("command", node))
 		reading_fault(r, node, "needs a \"command\"");
-	else if (s->cli)
-		reading_fault(r, json_child(node, "cli"), "not supported yet: command-line programs as servers (cli)");
 	else if (s->type != NULL)
 		reading_fault(r, s->type, "must be \"stdio\" for a server that has a \"command\"");
 	else if (s->http_only != NULL || s->headers != NULL)
 		reading_fault(r, s->headers != NULL ? s->headers : s->http_only,
 		        "only a server that has a \"url\" can have this");
-	else if (s->cli_only != NULL)
-		reading_fault(r, s->cli_only, "only a server that has \"cli\": true can have this");
+	else if (!s->cli && cli_only(node) != NULL)
+		reading_fault(r, cli_only(node), "only a server that has \"cli\": true can have this");
 	else
 		return s->command != NULL;
 	return false;
@@ -427,10 +449,12 @@ static void read_server(struct reading *r, const struct json_node *node)
 	settle_times(r, node, &s.conf);
 	if (!check_kind(r, node, &s))
 		return;
+	if (s.cli)
+		settle_command(r, node, &s);
 	if (s.url != NULL)
 		make_http(r, &s);
 	else
-		make_stdio(r, node, &s);
+		make_process(r, node, &s);
 	s.conf.name = arena_copy(r->arena, node->key).p;
 	r->config->servers[r->config->server_count++] = s.conf;
 }

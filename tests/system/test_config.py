@@ -91,7 +91,6 @@ def test_all_faults_are_told_at_once(sluice):
 
 # features of later issues: a clear error, never silence
 LATER = {
-    "a command-line program": {"mcpServers": {"r": {"command": "git", "cli": True}}},
     "a tool ACL": one(toolAcl={"x": ["y"]}),
     "server authentication": top(serverAuth={"type": "bearer"}),
     "audit": top(audit={"path": "/tmp/x"}),
