@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/isolated.h"
 #include "backend/stdio.h"
 #include "base/fd.h"
 #include "base/leave.h"
@@ -158,6 +159,33 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
+static struct backend *make_stdio(
+        struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
+{
+	struct logger lg = app_logger(app, "backend");
+
+	return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+}
+
+static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
+        const struct backend_events *events, void *events_arg)
+{
+	struct backend *b = make_stdio(arg, conf, events, events_arg);
+
+	stdio_backend_dedicate(b, whom);
+	return b;
+}
+
+static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
+{
+	const struct isolated_maker maker = { .make = make_member, .arg = app };
+	struct logger lg = app_logger(app, "backend");
+
+	if (conf->isolation == ISOLATION_SESSION)
+		return isolated_backend_new(loop_sched(app->loop), conf, &maker, &gateway_backend_events, arg, &lg);
+	return make_stdio(app, conf, &gateway_backend_events, arg);
+}
+
 /* For those that have none yet. */
 static void make_backends(struct app *app, size_t server_count)
 {
@@ -165,10 +193,7 @@ static void make_backends(struct app *app, size_t server_count)
 		if (gateway_backend(app->gateway, i) != NULL)
 			continue;
 		const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
-		struct logger lg = app_logger(app, "backend");
-		gateway_attach(app->gateway, i,
-		        stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
-		                gateway_backend_arg(app->gateway, i), &lg, random_u64()));
+		gateway_attach(app->gateway, i, make_backend(app, conf, gateway_backend_arg(app->gateway, i)));
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
  * reload.c (other servers), initialize.c, call.c (the ledger), routing.c (which server serves a request), lists.c,
- * news.c (what comes up from the servers), and asks.c (what they ask).
+ * news.c (what comes up from the servers), asks.c (what they ask), and lease.c (whose call is at one that is leased).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -35,7 +35,9 @@ struct slot {
 	bool leaving;             /* it is not in the configuration any more */
 	struct list in_leaving;
 	struct post leave_post;
-	struct list asks; /* what it asks of clients, open */
+	struct list asks;    /* what it asks of clients, open */
+	struct call *leased; /* isolation "lease": the one call there of a client that it may ask something */
+	struct list waiting; /* ... and those that wait for their turn; not among `calls` */
 	uint64_t refused_asks;
 	mono_t refusal_logged;
 };
@@ -90,7 +92,8 @@ struct call {
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
 	bool safe_to_repeat;
-	struct buf answer; /* the gateway's own result or error, complete */
+	struct buf answer;       /* the gateway's own result or error, complete */
+	struct buf waiting_text; /* for the server, while it waits for a lease */
 	/* a resource that several servers may have: the text, and those not asked yet */
 	char *kept_text;
 	size_t kept_size;
@@ -132,6 +135,14 @@ void call_answer(struct call *c, struct span result);           /* a result of o
 void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
 void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
+
+void call_submit(struct call *c, const struct message *m, struct splice name); /* the last step of call_send */
+
+/* lease.c */
+bool lease_take(struct call *c, const struct message *m, struct splice name); /* false: it waits for its turn */
+bool lease_is_waiting(const struct call *c);
+void lease_leave(struct call *c);     /* it waits no more */
+void lease_give_back(struct call *c); /* its turn, if it had one, is over: the next one is sent */
 
 /* routing.c: one function per kind of request */
 void serve_request(struct call *c, const struct message *m);

@@ -41,14 +41,16 @@ static void test_only_what_makes_the_process_replaces_it(void **state)
 	static const char *const more[] = { "server", "--fast", "--more", NULL };
 	static const char *const fewer[] = { "server", NULL };
 	static const char *const rotated[] = { "PATH=/bin", "TOKEN=2", NULL };
-	struct backend_conf b[4] = { plain, plain, plain, plain };
+	struct backend_conf b[6] = { plain, plain, plain, plain, plain, plain };
 
 	(void)state;
 	b[0].argv = more;
 	b[1].argv = fewer;
 	b[2].env = rotated;
 	b[3].cwd = "/srv";
-	for (size_t i = 0; i < 4; i++) {
+	b[4].isolation = ISOLATION_SESSION;
+	b[5].roots = "[]"; /* it is told so in its first words */
+	for (size_t i = 0; i < 6; i++) {
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_REPLACED);
 		assert_int_equal(backend_conf_compare(&b[i], &plain), BACKEND_REPLACED);
 	}
@@ -56,10 +58,10 @@ static void test_only_what_makes_the_process_replaces_it(void **state)
 
 static void test_everything_else_only_retunes_it(void **state)
 {
-	struct backend_conf b[12];
+	struct backend_conf b[13];
 
 	(void)state;
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < 13; i++)
 		b[i] = plain;
 	b[0].startup = STARTUP_LAZY;
 	b[1].startup_timeout_ms++;
@@ -73,7 +75,8 @@ static void test_everything_else_only_retunes_it(void **state)
 	b[9].stop_term_ms++;
 	b[10].include = NULL;
 	b[11].exclude = globs;
-	for (size_t i = 0; i < 12; i++)
+	b[12].max_processes++;
+	for (size_t i = 0; i < 13; i++)
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_RETUNED);
 }
 
