@@ -207,8 +207,11 @@ enum callers asks_callers(
 		struct call *c = list_entry(node, struct call, in_slot);
 		if (c->at.link != link)
 			continue;
-		if (c->session == NULL || (callers == CALLERS_ONE && c->session != *who))
+		if (callers == CALLERS_ONE && (c->session == NULL || c->session != *who || call_is_modern(c))) {
+			*who = NULL;
+			*first = NULL;
 			return CALLERS_MANY;
+		}
 		callers = CALLERS_ONE;
 		*who = c->session;
 		if (*first == NULL && c->port != NULL)
@@ -244,6 +247,8 @@ static const char *find_target(struct slot *slot, const struct backend_ask *ask,
 	if (callers == CALLERS_MANY)
 		return "the server asks something while it works for several clients, and does not say which one it "
 		       "means: isolation \"session\" or \"lease\" tells them apart";
+	if (to->call != NULL && call_is_modern(to->call))
+		return "the server asks something of a client whose revision has no place for that";
 	if (to->session == NULL)
 		return "the server asks something, and there is no client that it can mean";
 	to->push = push_for(to->session, slot);

@@ -35,7 +35,8 @@ void asks_on_ask_ended(void *arg, uint64_t id);
 /* notifications/elicitation/complete: for the client that was asked. */
 void asks_elicitation_complete(struct slot *slot, const struct message *m);
 
-/* Whose calls are at a link? `first`: that client's oldest call there that can be told something; NULL: none can. */
+/* Whose calls are at a link? Each call of a modern client is a client of its own. `who`: NULL without a session.
+ * `first`: that client's oldest call there that can be told something; NULL: none can. */
 enum callers { CALLERS_NONE, CALLERS_ONE, CALLERS_MANY };
 enum callers asks_callers(
         const struct slot *slot, const struct backend_link *link, struct session **who, struct call **first);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "mcp/bridge.h"
 #include "json/write.h"
 
 static void on_progress(struct backend_call *at, const struct message *m);
@@ -19,9 +20,26 @@ static const struct backend_sink sink = {
 	.ended = on_backend_end,
 };
 
-/* Who asks: the client of the session, or somebody of whom nothing is known. */
-static struct backend_client client_of(const struct session *s)
+static enum message_level level_asked(const struct request_meta *meta)
 {
+	char room[16];
+
+	if (json_type_of(meta->level) != JSON_STRING || meta->level.n > sizeof(room))
+		return LEVEL_COUNT;
+	int level = message_level_parse(json_decode(meta->level, room));
+	return level < 0 ? LEVEL_COUNT : (enum message_level)level;
+}
+
+/* Who asks: what a modern request says of itself, the client of the session, or somebody of whom nothing is known. */
+static struct backend_client client_of(const struct session *s, const struct request_meta *meta)
+{
+	if (meta != NULL)
+		return (struct backend_client){
+			.session = s != NULL ? s->nonce : 0,
+			.revision = REVISION_MODERN,
+			.capabilities = client_capabilities_read(meta->capabilities),
+			.level = level_asked(meta),
+		};
 	if (s == NULL)
 		return (struct backend_client){ .revision = REVISION_NEWEST_LEGACY, .level = LEVEL_COUNT };
 	return (struct backend_client){
@@ -32,23 +50,51 @@ static struct backend_client client_of(const struct session *s)
 	};
 }
 
-struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
-        const struct reply_port *port, void *arg)
+/* Copies to where `to` is, and moves it on. */
+static struct span keep(char **to, struct span given)
 {
-	struct call *c = mem_zalloc(sizeof(*c) + m->id.n + m->progress_token.n + m->cursor.n);
-	struct span *const kept[] = { &c->id, &c->token, &c->cursor };
-	const struct span given[] = { m->id, m->progress_token, m->cursor };
+	char *at = *to;
+
+	if (!span_is_set(given))
+		return SPAN_NONE;
+	memcpy(at, given.p, given.n);
+	*to += given.n;
+	return (struct span){ at, given.n };
+}
+
+/* A call with what is kept of the message, in one piece of memory. */
+static struct call *call_make(const struct message *m, struct span info, struct span declared)
+{
+	struct span uri = m->method_id == METHOD_RESOURCES_READ ? m->uri : SPAN_NONE;
+	size_t size = m->id.n + m->progress_token.n + m->cursor.n + uri.n + info.n + declared.n;
+	struct call *c = mem_zalloc(sizeof(*c) + size);
 	char *to = c->bytes;
 
-	for (unsigned i = 0; i < 3; i++) {
-		if (!span_is_set(given[i]))
-			continue;
-		memcpy(to, given[i].p, given[i].n);
-		*kept[i] = (struct span){ to, given[i].n };
-		to += given[i].n;
-	}
+	c->id = keep(&to, m->id);
+	c->token = keep(&to, m->progress_token);
+	c->cursor = keep(&to, m->cursor);
+	c->uri = keep(&to, uri);
+	c->client.info = keep(&to, info);
+	c->client.declared = keep(&to, declared);
+	return c;
+}
+
+bool call_is_modern(const struct call *c)
+{
+	return revision_is_modern(c->client.revision);
+}
+
+struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct request_meta *meta, const struct reply_port *port, void *arg)
+{
+	struct call *c =
+	        call_make(m, meta != NULL ? meta->info : SPAN_NONE, meta != NULL ? meta->capabilities : SPAN_NONE);
+	struct span info = c->client.info, declared = c->client.declared;
+
 	c->gw = gw;
-	c->client = client_of(session);
+	c->client = client_of(session, meta);
+	c->client.info = info;
+	c->client.declared = declared;
 	c->at.sink = &sink;
 	c->at.client = &c->client;
 	c->method = m->method_id;
@@ -117,10 +163,30 @@ static struct span end_text(struct call *c)
 	return buf_span(out);
 }
 
+static struct bridge_asked asked_by(const struct call *c)
+{
+	return (struct bridge_asked){ c->method, c->uri, buf_span(&c->gw->server_info) };
+}
+
+/* A server's answer with the client's id, and as the client's revision wants it. */
+static struct pieces passed_on(struct call *c, const struct message *answer)
+{
+	struct bridge_asked asked = asked_by(c);
+	struct bridge b = { .n = 0 };
+
+	buf_reset(&c->gw->scratch);
+	if (call_is_modern(c))
+		bridge_to_modern(&b, answer, c->at.modern, &asked, &c->gw->scratch);
+	else if (c->at.modern)
+		bridge_to_legacy(&b, answer, &asked, &c->gw->scratch);
+	b.splices[b.n++] = (struct splice){ .out = answer->id, .in = c->id };
+	return pieces_splice(answer->text, b.splices, b.n);
+}
+
 static struct pieces last_word(struct call *c, const struct message *answer)
 {
 	if (answer != NULL)
-		return pieces_splice(answer->text, &(struct splice){ .out = answer->id, .in = c->id }, 1);
+		return passed_on(c, answer);
 	return pieces_of(buf_size(&c->answer) > 0 ? buf_span(&c->answer) : end_text(c));
 }
 
@@ -208,13 +274,25 @@ void call_end_with(struct call *c, enum call_event event, enum end_reason why, e
 
 void call_answer(struct call *c, struct span result)
 {
-	rpc_put_result(&c->answer, c->id, result);
+	struct bridge_asked asked = asked_by(c);
+	struct buf stamped = { 0 };
+
+	if (call_is_modern(c))
+		bridge_put_result(&stamped, &asked, result);
+	rpc_put_result(&c->answer, c->id, call_is_modern(c) ? buf_span(&stamped) : result);
+	buf_free(&stamped);
 	call_end_with(c, CALL_EV_ANSWER, END_RESULT, OUTCOME_KNOWN);
 }
 
 void call_fail(struct call *c, int code, struct span sentence)
 {
 	rpc_put_error(&c->answer, c->id, code, sentence);
+	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
+}
+
+void call_fail_not_found(struct call *c)
+{
+	bridge_put_not_found(&c->answer, c->id, c->uri, call_is_modern(c));
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 
@@ -292,18 +370,23 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	step_with(c, CALL_EV_BACKEND_END, m);
 }
 
-/* Legacy revisions: leaving is not cancelling. But when we drain, nobody could fetch the answer any more. */
+/* In legacy revisions leaving is not cancelling, but when we drain nobody could fetch the answer any more. */
 void gateway_client_gone(struct call *c)
 {
 	bool runs_on = c->state == CALL_AT_BACKEND;
-	bool draining = c->gw->refusing;
+	bool cancels = call_is_modern(c) || c->gw->refusing;
 
 	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_NOT_SENT); /* one at a backend gets its outcome there */
-	if (runs_on && draining)
+	if (runs_on && cancels)
 		call_end_with(c, CALL_EV_CUT, END_CLIENT_GONE, OUTCOME_NOT_SENT);
 }
 
 const char *call_method(const struct call *c)
 {
 	return method_name(c->method).p;
+}
+
+struct span call_id(const struct call *c)
+{
+	return c->id;
 }

@@ -381,8 +381,9 @@ def test_a_reply_becomes_a_stream_after_15_seconds_of_silence(client):
     r = client.post(call(1, "ex__sleep", {"ms": 16500}), timeout=20)
     assert r.is_sse
     stream = EventStream(r.connection, r)
-    first = stream.next(5)
-    assert first.comments and first.data is None
+    first, second = stream.next(5), stream.next(5)
+    assert first.id and first.data == "", "what a client of this revision needs to come back"
+    assert second.comments and second.data is None
     assert stream.next_message(5)["result"]["content"][0]["text"] == "slept"
 
 

@@ -150,11 +150,21 @@ def test_the_end_of_the_servers_process_ends_what_it_asked(able):
     reply(able, question, {"roots": []})
 
 
-def test_a_client_that_leaves_is_told_to_the_server(gateway, able):
-    c, _ = asking(able, "elicitation/create", FORM)
+def test_a_client_that_leaves_for_good_is_told_to_the_server(sluice):
+    gateway = sluice.http(servers(f=fake(), session={"replayTime": "0s"}))
+    with gateway.client(capabilities=ALL) as able, gateway.client() as other:
+        c, _ = asking(able, "elicitation/create", FORM)
+        c.client.connection().reset()
+        wait_until(lambda: '\\"code\\":-32603' in other.text("f__received"))
+
+
+def test_a_client_that_may_come_back_is_waited_for(gateway, able):
+    c, question = asking(able, "elicitation/create", FORM)
     c.client.connection().reset()
     with gateway.client() as other:
-        wait_until(lambda: '\\"code\\":-32603' in other.text("f__received"))
+        assert '\\"code\\":-32603' not in other.text("f__received")
+    reply(able, question, ACCEPTED)
+    wait_until(lambda: "Ann" in able.text("f__received"))
 
 
 def test_the_end_of_the_session_is_told_to_the_server(gateway, able):

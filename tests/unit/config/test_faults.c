@@ -95,7 +95,7 @@ static const struct row { const char *json, *message; } errors[] = {
 	{ "{\"lifecycle\":{\"lameDuck\":{\"max\":true}}}", "lifecycle.lameDuck.max: must be a duration" },
 	{ "{\"lifecycle\":{\"readiness\":{\"onRequiredLoss\":\"die\"}}}", "lifecycle.readiness.onRequiredLoss: must be \"stay\" or \"fail\"" },
 	{ "{\"lifecycle\":{\"terminationLog\":\"\"}}",  "lifecycle.terminationLog: must not be empty" },
-	{ "{\"http\":{\"tls\":{}}}",                    "http.tls: not supported yet: TLS" },
+	{ "{\"http\":{\"tls\":{}}}",                    "http.tls: a server needs a certificate and its key" },
 	{ "{\"http\":{\"maxBodyBytes\":\"8MiB\"}}",     "http.maxBodyBytes: must be a whole number from 1024 to 1073741824" },
 	{ "{\"http\":{\"maxHeaderBytes\":1023}}",       "http.maxHeaderBytes: must be a whole number from 1024 to 1048576" },
 	{ "{\"http\":{\"maxHeaderBytes\":1048577}}",    "http.maxHeaderBytes: must be a whole number" },
