@@ -20,6 +20,7 @@
 #include "mcp/rewrite.h"
 
 struct backend;
+struct tls_context;
 
 enum backend_kind {
 	BACKEND_STDIO,   /* a child process that speaks MCP */
@@ -70,7 +71,8 @@ struct backend_conf {
 	const char *url; /* checked */
 	enum http_type http_type;
 	const char *const *headers; /* name, value, name, value, ..., NULL-terminated; NULL: none */
-	const char *tls_ca, *tls_cert, *tls_key, *tls_name;  /* files, and whom to expect; NULL: the default */
+	struct tls_context *tls;    /* of https; a copy has a reference of its own */
+	const char *tls_name;       /* that the certificate must bear; NULL: the URL's host */
 	const char *http_proxy, *https_proxy, *proxy_spared; /* HTTP_PROXY, HTTPS_PROXY, NO_PROXY; NULL: not set */
 	/* a command-line program */
 	const char *const
@@ -122,6 +124,7 @@ struct backend_link {
 struct backend_for {
 	const struct backend_link *link; /* lives as long as the backend */
 	unsigned capabilities;           /* of enum client_capability: what the server is told that it can ask for */
+	bool without_lists;              /* another one fetches them */
 };
 
 /* What a server that clients share is told. */
@@ -209,6 +212,7 @@ struct backend_stats {
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
 	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
+	unsigned processes;        /* or sessions at an HTTP server */
 	const char *transport;     /* "stdio"; NULL: not known yet */
 	const char *last_error;    /* sentence, or NULL */
 };

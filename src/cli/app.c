@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "backend/command_line.h"
+#include "backend/isolated.h"
 #include "backend/stdio.h"
 #include "backend/streamable_http.h"
 #include "base/fd.h"
@@ -13,6 +14,8 @@
 #include "cli/cli.h"
 #include "cli/signals.h"
 #include "supervise/spawn.h"
+
+#define HTTP_SESSIONS_MAX 1024 /* at one server behind a URL, when each client session has its own */
 
 struct logger app_logger(const struct app *app, const char *module)
 {
@@ -160,32 +163,56 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static struct backend *make_http_backend(
-        struct app *app, const struct backend_conf *conf, void *arg, const struct logger *lg)
+static struct backend *make_http(
+        struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
-	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
-	struct backend *b =
-	        streamable_http_new(app->loop, site, conf, &gateway_backend_events, arg, lg, random_u64());
+	struct logger lg = app_logger(app, "backend");
 
-	http_site_release(&site);
+	return streamable_http_new(&app->sites, conf, events, arg, &lg, random_u64());
+}
+
+static struct backend *make_stdio(
+        struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
+{
+	struct logger lg = app_logger(app, "backend");
+
+	return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+}
+
+static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
+        const struct backend_events *events, void *events_arg)
+{
+	struct backend *b;
+
+	if (conf->kind == BACKEND_HTTP) {
+		b = make_http(arg, conf, events, events_arg);
+		streamable_http_dedicate(b, whom);
+	} else {
+		b = make_stdio(arg, conf, events, events_arg);
+		stdio_backend_dedicate(b, whom);
+	}
+	return b;
 	return b;
 }
 
 static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
 {
+	const struct isolated_maker maker = {
+		.make = make_member,
+		.arg = app,
+		.max = conf->kind == BACKEND_HTTP ? HTTP_SESSIONS_MAX : 0,
+		.needs_none = conf->kind == BACKEND_HTTP ? streamable_http_stands_alone : NULL,
+	};
 	struct logger lg = app_logger(app, "backend");
 
-	switch (conf->kind) {
-	case BACKEND_STDIO:
-		return stdio_backend_new(
-		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
-	case BACKEND_COMMAND:
+	if (conf->kind == BACKEND_COMMAND)
 		return command_line_new(
 		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
-	case BACKEND_HTTP:
-		return make_http_backend(app, conf, arg, &lg);
-	}
-	abort();
+	if (conf->isolation == ISOLATION_SESSION)
+		return isolated_backend_new(loop_sched(app->loop), conf, &maker, &gateway_backend_events, arg, &lg);
+	if (conf->kind == BACKEND_HTTP)
+		return make_http(app, conf, &gateway_backend_events, arg);
+	return make_stdio(app, conf, &gateway_backend_events, arg);
 }
 
 /* For those that have none yet. */
@@ -236,6 +263,7 @@ static bool make_parts(struct app *app, struct err *e)
 	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
 	app->resolver = resolver_new(app->loop, NULL);
+	http_sites_init(&app->sites, app->loop, app->resolver);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
 		return false;
