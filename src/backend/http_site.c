@@ -95,6 +95,7 @@ void http_site_release(struct http_site **sp)
 	list_unlink(&site->node);
 	http_client_free(&site->client);
 	buf_free(&site->target);
+	param_tools_clear(&site->params);
 	backend_conf_free(&site->conf);
 	free(site);
 }

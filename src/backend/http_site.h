@@ -6,6 +6,7 @@
 #define SLUICE_BACKEND_HTTP_SITE_H
 
 #include "backend/backend.h"
+#include "backend/param_tools.h"
 #include "net/http_client.h"
 
 /* How it is spoken to. */
@@ -27,7 +28,8 @@ struct http_site {
 	struct http_client *client; /* NULL: it cannot be reached at all, `fault` says why */
 	struct err fault;
 	enum http_way way; /* found out, or configured */
-	bool modern_only;  /* it is modern, and has no sessions for legacy clients */
+	struct param_tools params;
+	bool modern_only; /* it is modern, and has no sessions for legacy clients */
 };
 
 /* All of them, and what they need. */

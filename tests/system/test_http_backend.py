@@ -777,3 +777,44 @@ def test_call_of_a_server_that_is_away_is_69(sluice, fake):
     server.close()
     code, out, err = sluice.output("call", "f__echo", "{}", "--config", sluice.write(servers(f=server.entry())), timeout=30)
     assert code == 69 and "f" in err
+
+
+# arguments as headers
+
+
+def annotated(name, header, type="string"):
+    schema = {"type": "object", "properties": {"region": {"type": type, "x-mcp-header": header}, "n": {"type": "integer"}}}
+    return {"name": name, "inputSchema": schema}
+
+
+def test_arguments_are_repeated_as_headers_where_the_tool_says_so(sluice, fake):
+    server = fake("modern", tools=[annotated("seen", "Region"), annotated("bad", "not a token"), annotated("worse", "X", "object")])
+    s = sluice.http(servers(f=server.entry()))
+    with s.client() as c:
+        names = c.tool_names()
+        assert "f__seen" in names and "f__bad" not in names and "f__worse" not in names
+        assert json.loads(c.text("f__seen", {"region": "eu west"}))["mcp-param-region"] == "eu west"
+        assert json.loads(c.text("f__seen", {"region": "ü"}))["mcp-param-region"] == "=?base64?w7w=?="
+        assert "mcp-param-region" not in json.loads(c.text("f__seen", {"region": None}))
+        assert "mcp-param-region" not in json.loads(c.text("f__seen"))
+    s.log.wait("backend_list_fault")
+
+
+def test_a_list_that_has_changed_its_headers_is_fetched_anew_and_the_call_sent_again(sluice, fake):
+    server = fake("modern", tools=[annotated("seen", "Region")])
+    s = sluice.http(servers(f=server.entry()))
+
+    def mismatch(r):
+        if "mcp-param-zone" in r.headers:
+            return None
+        error = {"code": -32020, "message": "Mcp-Param-Zone is missing"}
+        return raw(json.dumps({"jsonrpc": "2.0", "id": r.message["id"], "error": error}), status="400 No")
+
+    with s.client() as c:
+        server.knobs.update(tools=[annotated("seen", "Zone")], fail={"tools/call": mismatch})
+        assert json.loads(c.text("f__seen", {"region": "eu"}))["mcp-param-zone"] == "eu"
+        assert len(server.seen("tools/call")) == 2
+        server.knobs["fail"] = {"tools/call": lambda r: raw(json.dumps({"jsonrpc": "2.0", "id": r.message["id"], "error": {"code": -32020, "message": "never"}}), status="400 No")}
+        with pytest.raises(RpcError) as e:
+            c.call("f__seen", {"region": "eu"})
+        assert e.value.code == -32603
