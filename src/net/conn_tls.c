@@ -215,6 +215,11 @@ enum conn_io conn_tls_read(struct conn *c, char *to, size_t room, size_t *n)
 	return same[io];
 }
 
+bool conn_is_cut(const struct conn *c)
+{
+	return c->tls != NULL && tls_session_is_cut(c->tls->session);
+}
+
 bool conn_tls_is_at_end(const struct conn *c)
 {
 	return tls_session_is_at_end(c->tls->session);

@@ -195,10 +195,10 @@ static void lost(struct http_client_conn *l, const char *how)
 	http_client_conn_fail(l, FETCH_LOST, "%s %s", how, when);
 }
 
-/* The server has closed its side. */
+/* The server has closed its side. A body that ends so is whole only when TLS tells that it was the server. */
 static void ended(struct http_client_conn *l)
 {
-	if (l->has_head && l->body == RESPONSE_UNTIL_CLOSE)
+	if (l->has_head && l->body == RESPONSE_UNTIL_CLOSE && !conn_is_cut(&l->conn))
 		finish(l, false);
 	else
 		lost(l, "the server closed the connection");

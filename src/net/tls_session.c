@@ -22,6 +22,7 @@ struct tls_session {
 	bool at_end;    /* of the socket */
 	bool has_read;  /* from the socket, so `first` is the first byte */
 	bool has_more;  /* to read without the socket */
+	bool is_cut;    /* ... without close_notify */
 	bool secured;   /* the handshake is done */
 	bool has_ended; /* close_notify is in the wire */
 	bool has_failed;
@@ -243,6 +244,7 @@ enum tls_io tls_session_read(struct tls_session *s, char *to, size_t room, size_
 	if (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_ZERO_RETURN)
 		fail(s);
 	s->has_more = *n > 0 && why != SSL_ERROR_WANT_READ;
+	s->is_cut |= why == SSL_ERROR_ZERO_RETURN && s->at_end; /* a close_notify is read before the end behind it */
 	if (*n > 0)
 		return TLS_OK;
 	if (why == SSL_ERROR_WANT_READ)
@@ -284,6 +286,11 @@ struct buf *tls_session_wire(struct tls_session *s)
 bool tls_session_is_at_end(const struct tls_session *s)
 {
 	return s->at_end;
+}
+
+bool tls_session_is_cut(const struct tls_session *s)
+{
+	return s->is_cut;
 }
 
 bool tls_session_met_text(const struct tls_session *s)

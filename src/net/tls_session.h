@@ -44,6 +44,9 @@ struct buf *tls_session_wire(struct tls_session *s);
 /* Nothing more comes from the socket: its end was read. */
 bool tls_session_is_at_end(const struct tls_session *s);
 
+/* The end that was read was that of the socket, and no close_notify came before it. */
+bool tls_session_is_cut(const struct tls_session *s);
+
 /* What came first was no TLS but text: for the server that wants to answer in kind. */
 bool tls_session_met_text(const struct tls_session *s);
 

@@ -653,6 +653,7 @@ static void test_the_end_is_told_before_the_socket_ends(void **state)
 	assert_int_equal(scene->c.conn.state, CONN_LINGERING);
 	assert_span(buf_span(&scene->s.got), "bye");
 	assert_int_equal(scene->s.last_read, CONN_END);
+	assert_false(conn_is_cut(&scene->s.conn));
 	assert_int_equal(scene->c.closed, 0);
 	conn_finish(&scene->s.conn);
 	await(scene, &scene->s.closed, 1);
@@ -751,6 +752,7 @@ static void test_an_end_of_the_socket_alone_is_one_too(void **state)
 	shutdown(scene->peer, SHUT_WR);
 	run_for(scene, 5);
 	assert_int_equal(scene->s.last_read, CONN_END);
+	assert_true(conn_is_cut(&scene->s.conn));
 	do_in_loop(scene, answer);
 	expect_answer(scene, hand);
 	await(scene, &scene->s.closed, 1);
