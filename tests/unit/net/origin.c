@@ -196,6 +196,10 @@ static void on_accepted(void *arg, int fd, const struct address *peer)
 	if (o->tls != NULL && !o->tunnels)
 		conn_start_tls(&c->conn, o->tls, NULL, 10000);
 	conn_watch(&c->conn, WATCH_READ);
+	if (o->greeting != NULL)
+		say(c, span_of(o->greeting));
+	if (o->shuts)
+		cut(c, false);
 }
 
 static const struct listener_events listener_events = { .accepted = on_accepted };
