@@ -40,6 +40,7 @@ struct origin {
 	size_t queued;            /* that the client has not taken */
 	const char *greeting;     /* said to whoever connects */
 	bool shuts;               /* closes whatever it accepts */
+	bool holds;               /* reads nothing */
 	bool tunnels;             /* TLS begins after a CONNECT, and not at once */
 };
 
