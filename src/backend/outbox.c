@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "base/mem.h"
+#include "mcp/bridge.h"
 
 #define BATCH 64         /* lines per write */
 #define WRITES_AT_ONCE 8 /* then others first, even if the pipe takes more */
@@ -37,9 +38,13 @@ struct outgoing *outgoing_request(struct backend_call *call, const struct messag
 	struct buf number = { .mem = digits, .cap = sizeof(digits) };
 
 	buf_add_u64(&number, call->id);
-	const struct splice splices[] = { { m->id, buf_span(&number) }, { m->progress_token, buf_span(&number) },
-		name };
-	struct pieces pieces = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
+	struct bridge b = { .n = 0 };
+	if (call->client != NULL && revision_is_modern(call->client->revision) && !call->modern)
+		bridge_request_to_legacy(&b, m);
+	b.splices[b.n++] = (struct splice){ m->id, buf_span(&number) };
+	b.splices[b.n++] = (struct splice){ m->progress_token, buf_span(&number) };
+	b.splices[b.n++] = name;
+	struct pieces pieces = pieces_splice(m->text, b.splices, b.n);
 	struct outgoing *line = new_line(pieces.size + 1);
 	struct buf text = buf_over(line);
 

@@ -17,6 +17,7 @@
 #define DEFAULT_HTTP "127.0.0.1:8080"
 #define SWEEP_MS 500
 #define FLUSH_MS 1000
+#define REPLAY_PART 16 /* of limits.maxBufferedBytes, for what was sent and may be asked for again */
 
 struct serve {
 	struct app app;
@@ -277,6 +278,10 @@ static void make_http_front(struct serve *s)
 		.allowed_origins = c->http.allowed_origins,
 		.base_path = c->http.base_path,
 		.session_required = c->session.conf.required,
+		.max_sessions = c->session.conf.max,
+		.replay = { .stream_bytes = c->session.replay_bytes,
+		        .total_bytes = c->limits.max_buffered_bytes / REPLAY_PART,
+		        .time_ms = c->session.replay_time_ms },
 		.max_depth = c->limits.max_depth,
 		.version = SLUICE_VERSION,
 	};

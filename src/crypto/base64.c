@@ -56,9 +56,8 @@ bool base64url_decode(struct span text, struct buf *out)
 	return decode(text, "-_", out);
 }
 
-void base64url_encode(struct span bytes, struct buf *out)
+static void encode(struct span bytes, const char *digits, struct buf *out)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	char *to = buf_reserve(out, bytes.n / 3 * 4 + 3);
 	uint32_t word = 0;
 	unsigned bits = 0;
@@ -72,4 +71,16 @@ void base64url_encode(struct span bytes, struct buf *out)
 	if (bits > 0)
 		to[n++] = digits[word << (6 - bits) & 63];
 	buf_added(out, n);
+}
+
+void base64_encode(struct span bytes, struct buf *out)
+{
+	encode(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", out);
+	for (size_t n = bytes.n; n % 3 != 0; n++)
+		buf_add_char(out, '=');
+}
+
+void base64url_encode(struct span bytes, struct buf *out)
+{
+	encode(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", out);
 }

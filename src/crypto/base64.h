@@ -10,6 +10,7 @@
 
 /* The standard alphabet; padding is required when due. Appends the bytes; nothing is appended on failure. */
 bool base64_decode(struct span text, struct buf *out);
+void base64_encode(struct span bytes, struct buf *out);
 
 /* The alphabet for URLs and headers, without padding. */
 bool base64url_decode(struct span text, struct buf *out);

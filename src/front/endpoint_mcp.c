@@ -1,9 +1,11 @@
 #include "front/endpoint_mcp.h"
 
+#include "front/endpoint_modern.h"
 #include "front/event_stream.h"
 #include "front/news_stream.h"
 #include "front/reply.h"
 #include "front/respond.h"
+#include "front/resume.h"
 
 #define ALLOW SPAN("POST, GET, DELETE, OPTIONS")
 
@@ -37,6 +39,7 @@ static void post_request(const struct asked *a, const struct message *m)
 	enum end_reason why = END_OVERLOADED;
 	struct refusal refusal = { &why, &error };
 	struct reply *r = reply_new(a->e->gw, a->e->sched, a->ex, a->req, 1, false);
+	reply_keep(r, a->e->replay, a->session);
 	struct call *call = gateway_submit(a->e->gw, a->session, a->scope, m, &reply_port, reply_part(r, 0), &refusal);
 
 	if (call != NULL) {
@@ -79,6 +82,7 @@ static void post_message(const struct asked *a, const struct message *m)
 		break;
 	case MESSAGE_RESULT:
 	case MESSAGE_ERROR:
+		gateway_answer(a->e->gw, a->session, m);
 		respond(a->ex, a->req, 202, NULL, SPAN(""));
 		break;
 	}
@@ -102,6 +106,8 @@ static void batch_item(const struct asked *a, struct reply *r, unsigned i, struc
 		rpc_put_error(&error, m.id, RPC_INVALID_REQUEST, SPAN("initialize cannot be part of a batch"));
 	else if (m.kind == MESSAGE_REQUEST)
 		call = gateway_submit(a->e->gw, a->session, a->scope, &m, &reply_port, reply_part(r, i), &refusal);
+	else if (m.kind != MESSAGE_REQUEST)
+		gateway_answer(a->e->gw, a->session, &m);
 	if (call != NULL)
 		reply_expect(r, i, call);
 	if (buf_size(&error) > 0)
@@ -129,9 +135,14 @@ static void post_batch(const struct asked *a, struct span array)
 
 /* ---- what every verb checks ---- */
 
+static struct span version_named(const struct asked *a)
+{
+	return head_get(a->req->head, SPAN("mcp-protocol-version"));
+}
+
 static bool check_version(const struct asked *a)
 {
-	struct span version = head_get(a->req->head, SPAN("mcp-protocol-version"));
+	struct span version = version_named(a);
 
 	if (!span_is_set(version) || revision_is_legacy(revision_parse(version)))
 		return true;
@@ -190,6 +201,20 @@ static bool is_array(struct span text)
 	return text.n > 0 && text.p[0] == '[';
 }
 
+/* One of the batch claims to be of the modern revision. */
+static bool has_modern(struct span array)
+{
+	struct span item;
+
+	for (struct json_walk w = json_walk(array); json_next(&w, NULL, &item);) {
+		struct span params = json_type_of(item) == JSON_OBJECT ? json_member(item, "params") : SPAN_NONE;
+		struct span meta = json_type_of(params) == JSON_OBJECT ? json_member(params, "_meta") : SPAN_NONE;
+		if (span_is_set(meta_read(meta).version))
+			return true;
+	}
+	return false;
+}
+
 static void on_post_array(struct asked *a)
 {
 	struct json_fault fault;
@@ -197,6 +222,10 @@ static void on_post_array(struct asked *a)
 
 	if (!json_scan(a->req->body, a->e->max_depth, NULL, &found, &fault)) {
 		respond_error(a, 400, SPAN_NONE, RPC_PARSE_ERROR, fault.sentence);
+		return;
+	}
+	if (modern_is_named(version_named(a)) || has_modern(a->req->body)) {
+		respond_error(a, 400, SPAN_NONE, RPC_INVALID_REQUEST, "the modern revision has no batches");
 		return;
 	}
 	if (!check_session(a, true) || !check_version(a))
@@ -223,6 +252,17 @@ static void on_post(struct asked *a)
 		respond_error(a, 400, fault.id, fault.code, fault.sentence);
 		return;
 	}
+	struct request_meta meta = meta_read(m.meta);
+	struct modern_fault wrong;
+	enum era era;
+	if (!modern_classify(&m, &meta, version_named(a), &era, &wrong)) {
+		respond_error(a, wrong.status, m.id, wrong.code, wrong.sentence);
+		return;
+	}
+	if (era == ERA_MODERN) {
+		endpoint_modern_post(a->e, a->scope, a->ex, a->req, &m, &meta);
+		return;
+	}
 	bool opens = m.kind == MESSAGE_REQUEST && m.method_id == METHOD_INITIALIZE;
 	if (check_version(a) && check_session(a, a->e->session_required && !opens))
 		post_message(a, &m);
@@ -230,24 +270,38 @@ static void on_post(struct asked *a)
 
 /* ---- GET and DELETE ---- */
 
+/* The modern revision has no verb but POST. A session makes a request one of a legacy revision. */
+static bool check_verb(const struct asked *a)
+{
+	if (span_is_set(head_get(a->req->head, SPAN("mcp-session-id"))) || !modern_is_named(version_named(a)))
+		return true;
+	respond_not_allowed(a->ex, a->req, SPAN("POST, OPTIONS"));
+	return false;
+}
+
 static void on_get(struct asked *a)
 {
+	if (!check_verb(a))
+		return;
 	if (!list_has_token(head_get(a->req->head, SPAN("accept")), SPAN(TYPE_EVENT_STREAM))) {
 		respond_error(a, 406, SPAN_NONE, RPC_BAD_REQUEST, "Accept must list text/event-stream");
 		return;
 	}
 	if (!check_version(a) || !check_session(a, true))
 		return;
-	if (!list_is_empty(&a->session->pushes)) {
+	struct span last_event_id = head_get(a->req->head, SPAN("last-event-id"));
+	if (span_is_set(last_event_id) && resume(a->e->replay, a->session, last_event_id, a->ex, a->req))
+		return;
+	if (news_stream_is_open(a->session)) {
 		respond_error(a, 409, SPAN_NONE, RPC_BAD_REQUEST, "the session has a stream already");
 		return;
 	}
-	news_stream_open(a->e->gw, a->e->sched, a->session, a->scope, a->ex, a->req);
+	news_stream_open(a->e->gw, a->e->sched, a->e->replay, a->session, a->scope, a->ex, a->req);
 }
 
 static void on_delete(struct asked *a)
 {
-	if (!check_version(a) || !check_session(a, true))
+	if (!check_verb(a) || !check_version(a) || !check_session(a, true))
 		return;
 	gateway_session_end(a->e->gw, &a->session);
 	respond(a->ex, a->req, 200, NULL, SPAN(""));

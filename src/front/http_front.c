@@ -11,7 +11,9 @@ struct http_front {
 	struct http_front_conf conf;
 	struct logger log;
 	struct probes probes;
+	struct replay *replay;
 	struct endpoint_mcp mcp;
+	struct endpoint_sse *sse;
 	struct gateway *gw;
 	struct http_server *server, *admin; /* NULL: not listening */
 	bool server_tls, admin_tls;
@@ -22,6 +24,21 @@ struct http_front {
 	void *closed_arg;
 	struct post closed_post; /* when there is nothing to close */
 };
+
+static struct endpoint_sse *make_sse(const struct http_front *f)
+{
+	const struct endpoint_sse_conf conf = {
+		.gw = f->gw,
+		.sched = loop_sched(f->loop),
+		.session_required = f->conf.session_required,
+		.max_depth = f->conf.max_depth,
+		.base_path = f->conf.base_path,
+		.max_streams = f->conf.max_sessions,
+		.return_ms = f->conf.replay.time_ms,
+	};
+
+	return endpoint_sse_new(&conf);
+}
 
 struct http_front *http_front_new(struct loop *l, const struct http_front_conf *conf, struct gateway *gw,
         struct lifecycle *lifecycle, const struct logger *lg)
@@ -41,6 +58,8 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
 		.guard = { .hosts = conf->allowed_hosts, .origins = conf->allowed_origins },
 		.last_request = loop_now(l),
 	};
+	f->replay = f->mcp.replay = replay_new(&conf->replay, loop_sched(l));
+	f->sse = make_sse(f);
 	return f;
 }
 
@@ -54,6 +73,8 @@ void http_front_free(struct http_front **fp)
 	post_cancel(&f->closed_post);
 	http_server_free(&f->server);
 	http_server_free(&f->admin);
+	endpoint_sse_free(&f->sse);
+	replay_free(&f->replay);
 	free(f);
 }
 
@@ -77,14 +98,14 @@ static bool mcp_scope(const struct http_front *f, struct span path, int *scope)
 static void on_request(void *arg, struct http_exchange *ex, const struct http_request *req)
 {
 	struct http_front *f = arg;
-	struct span path = req->head->path;
+	struct span path = req->head->path, inside = inside_base(f, path);
 	int scope;
 
 	if (probes_is_path(path))
 		probes_request(&f->probes, ex, req);
-	else if (mcp_scope(f, inside_base(f, path), &scope))
+	else if (mcp_scope(f, inside, &scope))
 		endpoint_mcp_request(&f->mcp, scope, ex, req);
-	else
+	else if (!endpoint_sse_request(f->sse, inside, ex, req))
 		respond(ex, req, 404, "text/plain", SPAN("not found\n"));
 }
 
@@ -194,6 +215,7 @@ void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *
 
 	f->closed = done;
 	f->closed_arg = arg;
+	endpoint_sse_close(f->sse);
 	f->closing = (f->server != NULL ? 1u : 0u) + (f->admin != NULL ? 1u : 0u);
 	if (f->closing == 0)
 		post_set(loop_sched(f->loop), &f->closed_post, on_all_closed, f);

@@ -6,6 +6,7 @@
 
 #include "front/admin.h"
 #include "front/endpoint_mcp.h"
+#include "front/endpoint_sse.h"
 #include "front/guard.h"
 
 struct http_front;
@@ -16,6 +17,8 @@ struct http_front_conf {
 	const char *const *allowed_hosts, *const *allowed_origins; /* NULL: not said, see guard.h */
 	const char *base_path;
 	bool session_required;
+	size_t max_sessions;
+	struct replay_conf replay;
 	unsigned max_depth;
 	const char *version;
 };

@@ -60,7 +60,8 @@ void respond_options(struct http_exchange *ex, const struct http_request *req, s
 	if (span_is_set(head_get(req->head, SPAN("access-control-request-method")))) {
 		headers_add(&h, "Access-Control-Allow-Methods", allow);
 		headers_add(&h, "Access-Control-Allow-Headers",
-		        SPAN("Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID"));
+		        SPAN("Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, "
+		             "Mcp-Method, Mcp-Name, *")); /* Mcp-Param-* are as many as servers like */
 		headers_add(&h, "Access-Control-Max-Age", SPAN("86400"));
 	}
 	exchange_reply(ex, 204, h.at, h.n, SPAN(""));

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "loop/pump.h"
+#include "mcp/modern.h"
 
 #define READ_BYTES 65536
 #define WAITING_MAX ((size_t)256 * 1024) /* beyond: messages that are no answers are dropped, and stdin is not read */
@@ -19,6 +20,7 @@ struct stdio_front {
 	struct gateway *gw;
 	struct logger log;
 	struct session *session; /* NULL before initialize */
+	struct session *modern;  /* of what is asked in the modern revision; NULL before the first such request */
 	struct push push;
 	struct watch *in, *out; /* our ends of the pumps; NULL: closed */
 	struct buf line;        /* the part of a line that has come */
@@ -164,6 +166,21 @@ static void on_push_end(void *arg)
 	(void)arg;
 }
 
+static void on_listen_opened(void *arg, const struct pieces *json)
+{
+	write_line(arg, json);
+}
+
+static void on_listen_ended(void *arg, const struct pieces *json)
+{
+	write_line(arg, json);
+}
+
+static const struct listen_port listen_port = {
+	.opened = on_listen_opened,
+	.message = on_message,
+	.ended = on_listen_ended,
+};
 static const struct reply_port reply_port = { .message = on_message, .ended = on_ended };
 static const struct push_port push_port = { .message = on_message, .end = on_push_end };
 
@@ -201,19 +218,73 @@ static void take_request(struct stdio_front *f, const struct message *m)
 	buf_free(&error);
 }
 
+static void submit_modern(struct stdio_front *f, const struct message *m, const struct request_meta *meta)
+{
+	struct buf error = { 0 };
+	enum end_reason why;
+	struct refusal refusal = { &why, &error };
+	bool accepted;
+
+	if (f->modern == NULL)
+		f->modern = gateway_local_session(f->gw);
+	if (m->method_id == METHOD_LISTEN)
+		accepted = gateway_listen(f->gw, f->modern, SCOPE_ALL, m, &listen_port, f, &refusal) != NULL;
+	else
+		accepted =
+		        gateway_submit_modern(f->gw, f->modern, SCOPE_ALL, m, meta, &reply_port, f, &refusal) != NULL;
+	if (!accepted) {
+		struct pieces json = pieces_of(buf_span(&error));
+		write_line(f, &json);
+	}
+	buf_free(&error);
+}
+
+static void take_modern(struct stdio_front *f, const struct message *m, const struct request_meta *meta)
+{
+	struct modern_fault fault;
+	struct buf error = { 0 };
+
+	if (modern_check(m, meta, NULL, &fault)) {
+		submit_modern(f, m, meta);
+		return;
+	}
+	modern_put_fault(&error, m->id, &fault, meta);
+	struct pieces json = pieces_of(buf_span(&error));
+	write_line(f, &json);
+	buf_free(&error);
+}
+
+/* That of a modern client need not say of which revision it is. */
+static void take_notification(struct stdio_front *f, const struct message *m)
+{
+	gateway_notify(f->gw, f->session, m);
+	gateway_notify(f->gw, f->modern, m);
+}
+
+/* Each message tells by itself of which revision it is: one process may see both. */
 static void take_text(struct stdio_front *f, struct span text)
 {
 	struct message_fault fault;
+	struct modern_fault wrong;
 	struct message m;
+	enum era era;
 
-	if (!message_parse(text, f->conf.max_depth, &m, &fault))
+	if (!message_parse(text, f->conf.max_depth, &m, &fault)) {
 		write_error(f, fault.id, fault.code, fault.sentence);
+		return;
+	}
+	struct request_meta meta = meta_read(m.meta);
+	modern_classify(&m, &meta, SPAN_NONE, &era, &wrong);
+	if (m.kind == MESSAGE_NOTIFICATION)
+		take_notification(f, &m);
+	else if (m.kind == MESSAGE_REQUEST && era == ERA_MODERN)
+		take_modern(f, &m, &meta);
 	else if (m.kind == MESSAGE_REQUEST && m.method_id == METHOD_INITIALIZE)
 		take_initialize(f, &m);
 	else if (m.kind == MESSAGE_REQUEST)
 		take_request(f, &m);
-	else if (m.kind == MESSAGE_NOTIFICATION)
-		gateway_notify(f->gw, f->session, &m);
+	else
+		gateway_answer(f->gw, f->session, &m);
 }
 
 /* Revision 2025-03-26 allows a line to be a batch; each message of it is answered by itself. */

@@ -1,6 +1,6 @@
 /*
- * The front over stdio: one client, one message per line on stdin and stdout (MCP 2025-11-25, Transports, stdio). The
- * end of stdin is the client's way to ask us to stop; answers that are due are still written.
+ * The front over stdio: one client, one message per line on stdin and stdout (MCP 2025-11-25 and 2026-07-28,
+ * Transports, stdio). The end of stdin is the client's way to ask us to stop; answers that are due are still written.
  */
 #ifndef SLUICE_FRONT_STDIO_FRONT_H
 #define SLUICE_FRONT_STDIO_FRONT_H

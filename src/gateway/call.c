@@ -6,12 +6,8 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "mcp/bridge.h"
 #include "json/write.h"
-
-static struct call *call_of(struct backend_call *at)
-{
-	return list_entry(&at->node, struct call, at.node);
-}
 
 static void on_progress(struct backend_call *at, const struct message *m);
 static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m);
@@ -24,9 +20,26 @@ static const struct backend_sink sink = {
 	.ended = on_backend_end,
 };
 
-/* Who asks: the client of the session, or somebody of whom nothing is known. */
-static struct backend_client client_of(const struct session *s)
+static enum message_level level_asked(const struct request_meta *meta)
 {
+	char room[16];
+
+	if (json_type_of(meta->level) != JSON_STRING || meta->level.n > sizeof(room))
+		return LEVEL_COUNT;
+	int level = message_level_parse(json_decode(meta->level, room));
+	return level < 0 ? LEVEL_COUNT : (enum message_level)level;
+}
+
+/* Who asks: what a modern request says of itself, the client of the session, or somebody of whom nothing is known. */
+static struct backend_client client_of(const struct session *s, const struct request_meta *meta)
+{
+	if (meta != NULL)
+		return (struct backend_client){
+			.session = s != NULL ? s->nonce : 0,
+			.revision = REVISION_MODERN,
+			.capabilities = client_capabilities_read(meta->capabilities),
+			.level = level_asked(meta),
+		};
 	if (s == NULL)
 		return (struct backend_client){ .revision = REVISION_NEWEST_LEGACY, .level = LEVEL_COUNT };
 	return (struct backend_client){
@@ -37,23 +50,51 @@ static struct backend_client client_of(const struct session *s)
 	};
 }
 
-struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
-        const struct reply_port *port, void *arg)
+/* Copies to where `to` is, and moves it on. */
+static struct span keep(char **to, struct span given)
 {
-	struct call *c = mem_zalloc(sizeof(*c) + m->id.n + m->progress_token.n + m->cursor.n);
-	struct span *const kept[] = { &c->id, &c->token, &c->cursor };
-	const struct span given[] = { m->id, m->progress_token, m->cursor };
+	char *at = *to;
+
+	if (!span_is_set(given))
+		return SPAN_NONE;
+	memcpy(at, given.p, given.n);
+	*to += given.n;
+	return (struct span){ at, given.n };
+}
+
+/* A call with what is kept of the message, in one piece of memory. */
+static struct call *call_make(const struct message *m, struct span info, struct span declared)
+{
+	struct span uri = m->method_id == METHOD_RESOURCES_READ ? m->uri : SPAN_NONE;
+	size_t size = m->id.n + m->progress_token.n + m->cursor.n + uri.n + info.n + declared.n;
+	struct call *c = mem_zalloc(sizeof(*c) + size);
 	char *to = c->bytes;
 
-	for (unsigned i = 0; i < 3; i++) {
-		if (!span_is_set(given[i]))
-			continue;
-		memcpy(to, given[i].p, given[i].n);
-		*kept[i] = (struct span){ to, given[i].n };
-		to += given[i].n;
-	}
+	c->id = keep(&to, m->id);
+	c->token = keep(&to, m->progress_token);
+	c->cursor = keep(&to, m->cursor);
+	c->uri = keep(&to, uri);
+	c->client.info = keep(&to, info);
+	c->client.declared = keep(&to, declared);
+	return c;
+}
+
+bool call_is_modern(const struct call *c)
+{
+	return revision_is_modern(c->client.revision);
+}
+
+struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct request_meta *meta, const struct reply_port *port, void *arg)
+{
+	struct call *c =
+	        call_make(m, meta != NULL ? meta->info : SPAN_NONE, meta != NULL ? meta->capabilities : SPAN_NONE);
+	struct span info = c->client.info, declared = c->client.declared;
+
 	c->gw = gw;
-	c->client = client_of(session);
+	c->client = client_of(session, meta);
+	c->client.info = info;
+	c->client.declared = declared;
 	c->at.sink = &sink;
 	c->at.client = &c->client;
 	c->method = m->method_id;
@@ -61,6 +102,7 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	c->port = port;
 	c->arg = arg;
 	c->session = session;
+	list_init(&c->asks);
 	list_append(&gw->calls, &c->in_gateway);
 	if (session != NULL) {
 		list_append(&session->calls, &c->in_session);
@@ -120,10 +162,30 @@ static struct span end_text(struct call *c)
 	return buf_span(out);
 }
 
+static struct bridge_asked asked_by(const struct call *c)
+{
+	return (struct bridge_asked){ c->method, c->uri, buf_span(&c->gw->server_info) };
+}
+
+/* A server's answer with the client's id, and as the client's revision wants it. */
+static struct pieces passed_on(struct call *c, const struct message *answer)
+{
+	struct bridge_asked asked = asked_by(c);
+	struct bridge b = { .n = 0 };
+
+	buf_reset(&c->gw->scratch);
+	if (call_is_modern(c))
+		bridge_to_modern(&b, answer, c->at.modern, &asked, &c->gw->scratch);
+	else if (c->at.modern)
+		bridge_to_legacy(&b, answer, &asked, &c->gw->scratch);
+	b.splices[b.n++] = (struct splice){ .out = answer->id, .in = c->id };
+	return pieces_splice(answer->text, b.splices, b.n);
+}
+
 static struct pieces last_word(struct call *c, const struct message *answer)
 {
 	if (answer != NULL)
-		return pieces_splice(answer->text, &(struct splice){ .out = answer->id, .in = c->id }, 1);
+		return passed_on(c, answer);
 	return pieces_of(buf_size(&c->answer) > 0 ? buf_span(&c->answer) : end_text(c));
 }
 
@@ -137,6 +199,7 @@ static void finish(struct call *c, const struct message *answer)
 	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
 	        F_STR("why", end_reason_name(c->why)));
 	list_unlink(&c->in_gateway);
+	asks_call_left(c);
 	if (c->port != NULL) {
 		struct pieces json = last_word(c, answer);
 		c->port->ended(c->arg, c->why, &json);
@@ -172,8 +235,10 @@ static void step_with(struct call *c, enum call_event event, const struct messag
 	}
 	if (step.actions & CALL_DO_TAKE_BACK)
 		take_back(c);
-	if (step.actions & CALL_DO_FORGET_PORT)
+	if (step.actions & CALL_DO_FORGET_PORT) {
 		c->port = NULL;
+		asks_call_left(c);
+	}
 	if (step.actions & CALL_DO_POST_END)
 		post_set(c->gw->sched, &c->post, on_posted, c);
 	if (step.actions & CALL_DO_END)
@@ -196,7 +261,13 @@ void call_end_with(struct call *c, enum call_event event, enum end_reason why, e
 
 void call_answer(struct call *c, struct span result)
 {
-	rpc_put_result(&c->answer, c->id, result);
+	struct bridge_asked asked = asked_by(c);
+	struct buf stamped = { 0 };
+
+	if (call_is_modern(c))
+		bridge_put_result(&stamped, &asked, result);
+	rpc_put_result(&c->answer, c->id, call_is_modern(c) ? buf_span(&stamped) : result);
+	buf_free(&stamped);
 	call_end_with(c, CALL_EV_ANSWER, END_RESULT, OUTCOME_KNOWN);
 }
 
@@ -206,18 +277,24 @@ void call_fail(struct call *c, int code, struct span sentence)
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 
+void call_fail_not_found(struct call *c)
+{
+	bridge_put_not_found(&c->answer, c->id, c->uri, call_is_modern(c));
+	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
+}
+
 static void on_timeout(void *arg)
 {
 	call_end_with(arg, CALL_EV_TIMEOUT, END_BACKEND_TIMEOUT, OUTCOME_UNKNOWN);
 }
 
-/* requestTimeout from now, but never beyond maxRequestTimeout from the start. */
-static void arm_timeout(struct call *c)
+/* requestTimeout from now, or for as long as a person may think, but never beyond maxRequestTimeout from the start. */
+void call_rearm(struct call *c)
 {
 	struct sched *s = c->gw->sched;
 	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
 
-	timer_set(s, &c->timeout, at, on_timeout, c);
+	timer_set(s, &c->timeout, asks_hold(c) ? c->deadline : at, on_timeout, c);
 }
 
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name)
@@ -229,7 +306,7 @@ void call_send(struct call *c, struct slot *slot, const struct message *m, struc
 	set_slot(c, slot);
 	list_append(&slot->calls, &c->in_slot);
 	call_step(c, CALL_EV_SEND);
-	arm_timeout(c);
+	call_rearm(c);
 	slot->backend->ops->submit(slot->backend, &c->at, m, name);
 }
 
@@ -237,7 +314,7 @@ static void on_progress(struct backend_call *at, const struct message *m)
 {
 	struct call *c = call_of(at);
 
-	arm_timeout(c);
+	call_rearm(c);
 	if (c->port == NULL || !span_is_set(c->token)) {
 		c->gw->counts.dropped_messages++;
 		return;
@@ -272,18 +349,23 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	step_with(c, CALL_EV_BACKEND_END, m);
 }
 
-/* Legacy revisions: leaving is not cancelling. But when we drain, nobody could fetch the answer any more. */
+/* In legacy revisions leaving is not cancelling, but when we drain nobody could fetch the answer any more. */
 void gateway_client_gone(struct call *c)
 {
 	bool runs_on = c->state == CALL_AT_BACKEND;
-	bool draining = c->gw->refusing;
+	bool cancels = call_is_modern(c) || c->gw->refusing;
 
 	call_end_with(c, CALL_EV_GONE, END_CLIENT_GONE, OUTCOME_NOT_SENT); /* one at a backend gets its outcome there */
-	if (runs_on && draining)
+	if (runs_on && cancels)
 		call_end_with(c, CALL_EV_CUT, END_CLIENT_GONE, OUTCOME_NOT_SENT);
 }
 
 const char *call_method(const struct call *c)
 {
 	return method_name(c->method).p;
+}
+
+struct span call_id(const struct call *c)
+{
+	return c->id;
 }

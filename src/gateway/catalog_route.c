@@ -48,6 +48,7 @@ bool catalog_route(struct catalog *c, int scope, enum list_kind kind, struct spa
 			.read_only = e->read_only,
 			.idempotent = e->idempotent,
 			.listed = true,
+			.item = e->item,
 		};
 		return true;
 	}

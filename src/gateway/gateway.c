@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "gateway/listen.h"
 
 struct catalog_server *catalog_servers(const struct gateway *gw)
 {
@@ -15,6 +16,26 @@ struct catalog_server *catalog_servers(const struct gateway *gw)
 		servers[i] = (struct catalog_server){ conf->name, conf->include, conf->exclude };
 	}
 	return servers;
+}
+
+static void put_server_info(struct gateway *gw)
+{
+	struct json_writer w = json_writer(&gw->server_info);
+
+	json_open(&w, '{');
+	json_member_text(&w, "name", SPAN("sluice"));
+	json_member_text(&w, "version", span_of(gw->conf.version));
+	json_close(&w, '}');
+}
+
+/* Whatever was kept for this client alone can go. */
+static void on_session_dropped(void *arg, struct session *session)
+{
+	struct gateway *gw = arg;
+
+	asks_session_left(gw, session);
+	slots_each (slot, gw)
+		slot->backend->ops->end_session(slot->backend, session->nonce);
 }
 
 struct gateway *gateway_new(
@@ -30,6 +51,10 @@ struct gateway *gateway_new(
 	list_init(&gw->calls);
 	list_init(&gw->held);
 	list_init(&gw->leaving);
+	list_init(&gw->listens);
+	put_server_info(gw);
+	elicitations_init(&gw->asks.elicitations);
+	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
 	gw->slots = mem_zalloc(gw->slot_count * sizeof(struct slot *));
 	for (size_t i = 0; i < gw->slot_count; i++)
@@ -49,6 +74,7 @@ void gateway_free(struct gateway **gwp)
 		return;
 	*gwp = NULL;
 	assert(gw->in_flight == 0);
+	listens_forget(gw);
 	timer_stop(gw->sched, &gw->held_timer);
 	timer_stop(gw->sched, &gw->changed_timer);
 	timer_stop(gw->sched, &gw->settled_timer);
@@ -59,9 +85,12 @@ void gateway_free(struct gateway **gwp)
 		slot_free(list_entry(node, struct slot, in_leaving));
 	for (size_t i = 0; i < gw->slot_count; i++)
 		slot_free(gw->slots[i]);
+	elicitations_clear(&gw->asks.elicitations);
+	map_free(&gw->asks.by_number);
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
+	buf_free(&gw->server_info);
 	buf_free(&gw->warnings);
 	free(gw->slots);
 	free(gw);
@@ -129,8 +158,8 @@ static bool is_full(const struct gateway *gw, const struct session *s)
 	       (s != NULL && s->call_count >= gw->conf.max_in_flight_per_session);
 }
 
-struct call *gateway_submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
-        const struct reply_port *port, void *arg, const struct refusal *refusal)
+static struct call *submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
 {
 	if (gw->refusing || is_full(gw, session)) {
 		gw->counts.refused++;
@@ -139,9 +168,31 @@ struct call *gateway_submit(struct gateway *gw, struct session *session, int sco
 		        refusal->json, m->id, &(struct rpc_end){ .why = *refusal->why, .outcome = OUTCOME_NOT_SENT });
 		return NULL;
 	}
-	struct call *c = call_new(gw, session, scope, m, port, arg);
+	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
+	if (meta != NULL && c->client.level < gw->level)
+		news_level(gw);
 	serve_request(c, m);
 	return c;
+}
+
+struct call *gateway_submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
+        const struct reply_port *port, void *arg, const struct refusal *refusal)
+{
+	return submit(gw, session, scope, m, NULL, port, arg, refusal);
+}
+
+struct call *gateway_submit_modern(struct gateway *gw, struct session *local, int scope, const struct message *m,
+        const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
+{
+	return submit(gw, local, scope, m, meta, port, arg, refusal);
+}
+
+struct session *gateway_local_session(struct gateway *gw)
+{
+	struct session *s = session_create_local(gw->sessions, &(struct session_info){ .revision = REVISION_MODERN });
+
+	s->level = LEVEL_COUNT; /* each request says its own */
+	return s;
 }
 
 /* MCP 2025-11-25, Cancellation: unknown and finished ids are ignored. */
@@ -158,9 +209,12 @@ static void cancel_by_id(struct session *s, struct span id)
 
 void gateway_notify(struct gateway *gw, struct session *session, const struct message *m)
 {
-	(void)gw;
-	if (session != NULL && m->method_id == METHOD_CANCELLED && span_is_set(m->request_id))
+	bool cancels = m->method_id == METHOD_CANCELLED && span_is_set(m->request_id);
+	if (session != NULL && cancels && !listens_cancel(gw, session, m->request_id))
 		cancel_by_id(session, m->request_id);
+	if (session != NULL && m->method_id == METHOD_ROOTS_CHANGED)
+		slots_each (slot, gw)
+			slot->backend->ops->notify(slot->backend, session->nonce, METHOD_ROOTS_CHANGED, SPAN_NONE);
 }
 
 static bool is_lost(const struct gateway *gw, const struct slot *slot)
@@ -316,7 +370,21 @@ struct catalog *gateway_catalog(struct gateway *gw)
 	return gw->catalog;
 }
 
+struct span gateway_tool_schema(const struct gateway *gw, int scope, struct span name)
+{
+	struct route route;
+
+	if (!catalog_route(gw->catalog, scope, LIST_TOOLS, name, &route) || !route.listed)
+		return SPAN_NONE;
+	return json_member(route.item, "inputSchema");
+}
+
 struct backend *gateway_backend(const struct gateway *gw, size_t i)
 {
 	return gw->slots[i]->backend;
+}
+
+const struct backend_hello *gateway_hello(const struct gateway *gw, size_t i)
+{
+	return gw->slots[i]->greeted ? &gw->slots[i]->hello : NULL;
 }

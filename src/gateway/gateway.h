@@ -17,6 +17,7 @@
 #include "base/sched.h"
 #include "gateway/catalog.h"
 #include "gateway/session.h"
+#include "mcp/meta.h"
 
 struct gateway;
 struct call;
@@ -86,6 +87,7 @@ struct push {
 	struct list node; /* in the session */
 	struct gateway *gw;
 	struct timer goodbye;
+	bool stays; /* the client's only channel: the front ends it, not gateway_end_pushes */
 	int scope;
 	const struct push_port *port;
 	void *arg;
@@ -118,10 +120,28 @@ struct refusal {
 struct call *gateway_submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct reply_port *port, void *arg, const struct refusal *refusal);
 
+/*
+ * The same for a request of the modern revision, which was checked (mcp/modern.h): all that is known of its client is
+ * what `meta` says. `local`: of a front that is one client (gateway_local_session), by which it may be cancelled; else
+ * NULL. Not for subscriptions/listen.
+ */
+struct call *gateway_submit_modern(struct gateway *gw, struct session *local, int scope, const struct message *m,
+        const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal);
+
+/* Holds together what the one client of a front asks in the modern revision, which has no initialize. */
+struct session *gateway_local_session(struct gateway *gw);
+
 /* A client's notification. */
 void gateway_notify(struct gateway *gw, struct session *session, const struct message *m);
 
-/* The client of this call is gone: `ended` will not be called. Legacy revisions: the backend finishes its work. */
+/*
+ * A client's answer to what a server has asked of it. Taken from the session that was asked, and once; anything else is
+ * dropped and counted. `session` may be NULL.
+ */
+void gateway_answer(struct gateway *gw, struct session *session, const struct message *m);
+
+/* The client of this call is gone: `ended` will not be called. Legacy revisions: the backend finishes its work; modern:
+ * the call is cancelled. */
 void gateway_client_gone(struct call *call);
 
 /* The ring has other keys: streams of sessions whose token does not open any more end. */
@@ -129,6 +149,25 @@ void gateway_keys_changed(struct gateway *gw);
 
 void gateway_push_open(struct gateway *gw, struct session *session, struct push *push);
 void gateway_push_close(struct push *push); /* the front's own doing: `end` is not called */
+
+/*
+ * subscriptions/listen: a stream of news for a modern client. `opened` gives the acknowledgement, `message` what was
+ * asked for and can be had, and `ended` the result that tells the client that it is over, after which the listen is
+ * gone. They are called later, never from inside these functions. NULL: refused, see gateway_submit; *why is
+ * END_REFUSED for parameters that are not valid.
+ */
+struct listen;
+struct listen_port {
+	void (*opened)(void *arg, const struct pieces *json);
+	void (*message)(void *arg, const struct pieces *json);
+	void (*ended)(void *arg, const struct pieces *json);
+};
+struct listen *gateway_listen(struct gateway *gw, struct session *local, int scope, const struct message *m,
+        const struct listen_port *port, void *arg, const struct refusal *refusal);
+void gateway_unlisten(struct listen *l); /* the client left: nothing is told any more */
+
+/* The inputSchema of a tool as it is listed, raw JSON; SPAN_NONE: it is not, or has none. Until the next list comes. */
+struct span gateway_tool_schema(const struct gateway *gw, int scope, struct span name);
 
 /* For the lifecycle. */
 
@@ -153,8 +192,8 @@ void gateway_refuse_new(struct gateway *gw); /* requests and processes: those th
 bool gateway_is_refusing(const struct gateway *gw);
 void gateway_cut_calls(struct gateway *gw);   /* calls in flight end with END_DRAINING, now */
 void gateway_cut_orphans(struct gateway *gw); /* calls that no client waits for are cancelled */
-/* Each at a moment of its own within `over_ms`, so that clients do not come back as a herd; 0: now. What is opened
- * later stays open. */
+/* Pushes and listens, each at a moment of its own within `over_ms`, so that clients do not come back as a herd; 0: now.
+ * What is opened later stays open. */
 void gateway_end_pushes(struct gateway *gw, msec_t over_ms);
 void gateway_keep_pushes(struct gateway *gw);                               /* those that were to end stay */
 void gateway_limit_stop(struct gateway *gw, msec_t eof_ms, msec_t term_ms); /* of every server, by the budget */
@@ -168,6 +207,14 @@ void gateway_missing(const struct gateway *gw, struct buf *out);
 enum reload_result { RELOAD_APPLIED, RELOAD_REFUSED, RELOAD_UNCHANGED, RELOAD_RESULT_COUNT };
 const char *reload_result_name(enum reload_result result);
 
+/* What servers asked of clients. */
+struct ask_counts {
+	uint64_t delivered;
+	uint64_t refused;       /* nobody could be asked: no client, or not one, or it cannot do that */
+	uint64_t answered;      /* by clients */
+	uint64_t stray_answers; /* to nothing that is open, or from the wrong session */
+};
+
 /* What happened since the start. */
 struct ledger_counts {
 	uint64_t accepted;
@@ -176,6 +223,7 @@ struct ledger_counts {
 	uint64_t refused;           /* not accepted: draining, overloaded */
 	uint64_t dropped_messages;  /* log and progress messages that nobody could be given */
 	uint64_t reloads[RELOAD_RESULT_COUNT];
+	struct ask_counts asks;
 };
 const struct ledger_counts *gateway_counts(const struct gateway *gw);
 void gateway_count_dropped(struct gateway *gw); /* a front dropped a message for a slow reader */
@@ -183,6 +231,8 @@ void gateway_count_reload(struct gateway *gw, enum reload_result result);
 
 struct catalog *gateway_catalog(struct gateway *gw);
 struct backend *gateway_backend(const struct gateway *gw, size_t i);
+const struct backend_hello *gateway_hello(const struct gateway *gw, size_t i); /* NULL: it has not said any */
 const char *call_method(const struct call *call);
+struct span call_id(const struct call *call); /* the client's, raw JSON; lives as long as the call */
 
 #endif

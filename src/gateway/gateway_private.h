@@ -1,14 +1,18 @@
 /*
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
- * reload.c (other servers), initialize.c, call.c (the ledger), routing.c (which server serves a request), lists.c, and
- * news.c (what comes up from the servers).
+ * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
+ * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
+ * the servers), and asks.c (what they ask).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 
+#include "gateway/asks.h"
 #include "gateway/call_life.h"
 #include "gateway/gateway.h"
+#include "json/write.h"
 
+#define SLOT_PREFIX_MAX 48     /* a server's name and a slash */
 #define REQUIRED_LOSS_MS 30000 /* of a required server, before readiness fails, if that is configured */
 
 /* A configured server and what we know of it. */
@@ -33,6 +37,9 @@ struct slot {
 	bool leaving;             /* it is not in the configuration any more */
 	struct list in_leaving;
 	struct post leave_post;
+	struct list asks; /* what it asks of clients, open */
+	uint64_t refused_asks;
+	mono_t refusal_logged;
 };
 
 struct gateway {
@@ -45,6 +52,7 @@ struct gateway {
 	unsigned leaving_count;
 	struct sessions *sessions;
 	struct catalog *catalog;
+	struct asks asks;
 	struct list calls;  /* all that have not ended */
 	unsigned in_flight; /* their number */
 	struct list held;   /* those in state HELD */
@@ -54,11 +62,15 @@ struct gateway {
 	bool listed[LIST_KINDS];  /* somebody has been given such a list */
 	struct timer changed_timer;
 	struct timer settled_timer;
-	struct buf warnings; /* about the catalog, as last logged */
+	struct list listens; /* struct listen: streams of modern clients */
+	unsigned listen_count;
+	uint64_t listens_opened; /* since the start */
+	struct buf warnings;     /* about the catalog, as last logged */
 	struct timer loss_timer;
 	struct timer first_try_timer; /* those that were started last have had their time */
 	bool refusing;
 	enum message_level level; /* the most verbose that any session wants; LEVEL_COUNT: nobody asked */
+	struct buf server_info;   /* ours, as a JSON object */
 	struct buf scratch;       /* for answers that live as long as an upcall */
 	struct post watch_post;
 	void (*watch_changed)(void *arg);
@@ -72,6 +84,7 @@ struct call {
 	struct session *session; /* NULL without one */
 	struct slot *slot;       /* NULL: not at a backend */
 	struct list in_gateway, in_session, in_slot, in_held;
+	struct list asks; /* what its server asks of the client before it can go on */
 	enum call_state state;
 	enum method method;
 	int scope;
@@ -89,7 +102,7 @@ struct call {
 	size_t kept_size;
 	struct slot **candidates;
 	size_t candidate_count, candidate_next;
-	struct span id, token, cursor; /* the client's, raw JSON, in `bytes` */
+	struct span id, token, cursor, uri; /* the client's, raw JSON, in `bytes` */
 	char bytes[];
 };
 
@@ -114,12 +127,27 @@ struct catalog_server *catalog_servers(const struct gateway *gw); /* as the cata
 
 /* call.c */
 struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
-        const struct reply_port *port, void *arg);
+        const struct request_meta *meta, const struct reply_port *port, void *arg);
+static inline struct call *call_of(struct backend_call *at)
+{
+	return list_entry(&at->node, struct call, at.node);
+}
+bool call_is_modern(const struct call *c); /* its client speaks the modern revision */
 void call_step(struct call *c, enum call_event event);
+void call_rearm(struct call *c); /* its time begins anew, or stands still while somebody has to answer */
 void call_answer(struct call *c, struct span result);           /* a result of our own */
 void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
+void call_fail_not_found(struct call *c);                       /* ... in the words of its revision, about its URI */
 void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
+
+/* initialize.c: what servers of a scope offer; those that have not said so yet may offer everything */
+struct backend_hello offered(const struct gateway *gw, int scope);
+void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w);
+void put_instructions(const struct gateway *gw, int scope, struct json_writer *w);
+
+/* discover.c */
+void serve_discover(struct call *c, const struct message *m);
 
 /* routing.c: one function per kind of request */
 void serve_request(struct call *c, const struct message *m);
@@ -135,6 +163,7 @@ void news_soon(struct gateway *gw);       /* what is marked as changed is told a
 void news_settle(struct gateway *gw);     /* what is odd about the lists is told when no more have come for a while */
 void news_watch_loss(struct gateway *gw); /* in a while a server that is down now is lost */
 void news_end_push(struct push *push);
-void news_of_call(struct call *c, const struct message *m); /* a log message that is about this call */
+bool news_concern(const struct gateway *gw, int scope, enum list_kind kind); /* that list has changed, to be told */
+void news_of_call(struct call *c, const struct message *m);                  /* a log message that is about this call */
 
 #endif

@@ -28,13 +28,20 @@ static void put_capability(struct json_writer *w, const char *name, bool offered
 	json_close(w, '}');
 }
 
-static void put_capabilities(struct gateway *gw, int scope, struct json_writer *w)
+struct backend_hello offered(const struct gateway *gw, int scope)
 {
 	struct backend_hello all = { 0 };
 
 	for (size_t i = 0; i < gw->slot_count; i++)
 		if (scope == SCOPE_ALL || (size_t)scope == i)
 			merge_hello(&all, gw->slots[i]);
+	return all;
+}
+
+void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w)
+{
+	struct backend_hello all = offered(gw, scope);
+
 	json_key(w, "capabilities");
 	json_open(w, '{');
 	put_capability(w, "tools", all.tools, true);
@@ -46,12 +53,12 @@ static void put_capabilities(struct gateway *gw, int scope, struct json_writer *
 }
 
 /* Each server's own instructions under its name, or the one server's as they are. */
-static void put_instructions(struct gateway *gw, int scope, struct json_writer *w)
+void put_instructions(const struct gateway *gw, int scope, struct json_writer *w)
 {
 	struct buf text = { 0 };
 
 	for (size_t i = 0; i < gw->slot_count; i++) {
-		struct slot *slot = gw->slots[i];
+		const struct slot *slot = gw->slots[i];
 		bool shown = scope == SCOPE_ALL || (size_t)scope == i;
 		if (!shown || !slot->greeted || json_type_of(slot->hello.instructions) != JSON_STRING)
 			continue;
@@ -98,11 +105,7 @@ static void put_initialize_result(
 	json_open(&w, '{');
 	json_member_text(&w, "protocolVersion", revision_name(revision));
 	put_capabilities(gw, scope, &w);
-	json_key(&w, "serverInfo");
-	json_open(&w, '{');
-	json_member_text(&w, "name", SPAN("sluice"));
-	json_member_text(&w, "version", span_of(gw->conf.version));
-	json_close(&w, '}');
+	json_member_raw(&w, "serverInfo", buf_span(&gw->server_info));
 	put_instructions(gw, scope, &w);
 	json_close(&w, '}');
 	json_close(&w, '}');

@@ -40,10 +40,29 @@ static mono_t first_try(struct gateway *gw, int scope)
 	return until;
 }
 
+/* The modern revision knows a method only where discover shows its capability. */
+static bool is_offered(const struct call *c)
+{
+	struct backend_hello all = offered(c->gw, c->scope);
+
+	switch (kind_of_method[c->method]) {
+	case LIST_TOOLS:
+		return all.tools;
+	case LIST_PROMPTS:
+		return all.prompts;
+	default:
+		return all.resources;
+	}
+}
+
 static void answer_list(struct call *c)
 {
 	struct gateway *gw = c->gw;
 
+	if (call_is_modern(c) && !is_offered(c)) {
+		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("no server offers this list"));
+		return;
+	}
 	gw->listed[kind_of_method[c->method]] = true;
 	buf_reset(&gw->scratch);
 	if (catalog_page(gw->catalog, c->scope, kind_of_method[c->method], c->cursor, &gw->scratch))

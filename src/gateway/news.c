@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 #include "gateway/gateway_private.h"
+#include "gateway/listen.h"
 
 #define DEBOUNCE_MS 100
 #define WARNINGS_MAX 100 /* that are logged */
-#define LOGGER_PREFIX_MAX 48
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);
 static void on_hello(void *arg, const struct backend_hello *hello);
@@ -54,6 +54,8 @@ const struct backend_events gateway_backend_events = {
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_notification,
+	.ask = asks_on_ask,
+	.ask_ended = asks_on_ask_ended,
 };
 
 static void on_loss(void *arg)
@@ -127,17 +129,12 @@ static void push_changed(struct push *p, enum list_kind kind)
 	p->port->message(p->arg, &json);
 }
 
-static bool concerns(const struct gateway *gw, const struct push *p, enum list_kind kind)
+/* Resources and templates share one notification, which is that of the resources if both changed. */
+bool news_concern(const struct gateway *gw, int scope, enum list_kind kind)
 {
-	if (p->scope == SCOPE_ALL)
-		return gw->changed[kind];
-	return gw->slots[p->scope]->changed[kind];
-}
+	const bool *changed = scope == SCOPE_ALL ? gw->changed : gw->slots[scope]->changed;
 
-/* Resources and templates share one notification. */
-static bool is_repeated(const struct gateway *gw, const struct push *p, enum list_kind kind)
-{
-	return kind == LIST_TEMPLATES && concerns(gw, p, LIST_RESOURCES);
+	return changed[kind] && !(kind == LIST_TEMPLATES && changed[LIST_RESOURCES]);
 }
 
 static void tell_changes(struct gateway *gw, struct session *s)
@@ -145,7 +142,7 @@ static void tell_changes(struct gateway *gw, struct session *s)
 	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
 		for (enum list_kind kind = 0; kind < LIST_KINDS; kind++)
-			if (concerns(gw, p, kind) && !is_repeated(gw, p, kind))
+			if (news_concern(gw, p->scope, kind))
 				push_changed(p, kind);
 	}
 }
@@ -156,6 +153,7 @@ static void on_debounced(void *arg)
 
 	list_each (node, sessions_all(gw->sessions))
 		tell_changes(gw, list_entry(node, struct session, node));
+	listens_changed(gw);
 	memset(gw->changed, 0, sizeof(gw->changed));
 	for (size_t i = 0; i < gw->slot_count; i++)
 		memset(gw->slots[i]->changed, 0, sizeof(gw->slots[i]->changed));
@@ -189,31 +187,18 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 		news_soon(gw);
 }
 
-/* The one session that has calls at this link; NULL: none has, or more than one. *first is its oldest call. */
-static struct session *only_caller(struct slot *slot, const struct backend_link *link, struct call **first)
+/* What a client wants to hear, about the call or at all. */
+static enum message_level level_wanted(const struct call *c, const struct session *s)
 {
-	struct session *only = NULL;
-
-	*first = NULL;
-	list_each (node, &slot->calls) {
-		struct call *c = list_entry(node, struct call, in_slot);
-		if (c->at.link != link)
-			continue;
-		if (c->session == NULL || (only != NULL && c->session != only))
-			return NULL;
-		only = c->session;
-		if (*first == NULL && c->port != NULL)
-			*first = c;
-	}
-	return only;
+	return c != NULL && (s == NULL || call_is_modern(c)) ? c->client.level : s->level;
 }
 
 /* The logger's name gets the server's in front; `room` holds that as long as the splice lives. */
-static struct splice logger_splice(const struct slot *slot, const struct message *m, char room[LOGGER_PREFIX_MAX])
+static struct splice logger_splice(const struct slot *slot, const struct message *m, char room[SLOT_PREFIX_MAX])
 {
 	if (!slot->gw->conf.prefixed || json_type_of(m->logger) != JSON_STRING)
 		return (struct splice){ .out = SPAN_NONE };
-	snprintf(room, LOGGER_PREFIX_MAX, "%s/", slot->conf->name);
+	snprintf(room, SLOT_PREFIX_MAX, "%s/", slot->conf->name);
 	return (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(room) };
 }
 
@@ -224,17 +209,20 @@ static void deliver_log(
 {
 	struct gateway *gw = slot->gw;
 	struct call *call;
-	struct session *to = only_caller(slot, from, &call);
+	struct session *to;
 
-	if (to == NULL && list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
+	if (asks_callers(slot, from, &to, &call) != CALLERS_ONE)
+		to = NULL;
+
+	if (list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
 		to = list_entry(list_first(sessions_all(gw->sessions)), struct session, node);
-	if (to == NULL || (call == NULL && list_is_empty(&to->pushes))) {
+	if (call == NULL && (to == NULL || list_is_empty(&to->pushes))) {
 		gw->counts.dropped_messages++;
 		return;
 	}
-	if (level < to->level)
+	if (level < level_wanted(call, to))
 		return;
-	char room[LOGGER_PREFIX_MAX];
+	char room[SLOT_PREFIX_MAX];
 	struct splice logger = logger_splice(slot, m, room);
 	struct pieces json = pieces_splice(m->text, &logger, 1);
 	if (call != NULL) {
@@ -262,10 +250,9 @@ void news_of_call(struct call *c, const struct message *m)
 		c->gw->counts.dropped_messages++;
 		return;
 	}
-	enum message_level wanted = c->session != NULL ? c->session->level : c->client.level;
-	if (level < (int)wanted)
+	if (level < (int)level_wanted(c, c->session))
 		return;
-	char room[LOGGER_PREFIX_MAX];
+	char room[SLOT_PREFIX_MAX];
 	struct splice logger = logger_splice(c->slot, m, room);
 	struct pieces json = pieces_splice(m->text, &logger, 1);
 	c->port->message(c->arg, &json);
@@ -278,6 +265,8 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 
 	if (level >= 0)
 		deliver_log(slot, from, m, (enum message_level)level);
+	else if (m->method_id == METHOD_ELICITATION_COMPLETE)
+		asks_elicitation_complete(slot, m);
 	else
 		slot->gw->counts.dropped_messages++;
 }
@@ -290,6 +279,11 @@ void news_level(struct gateway *gw)
 		struct session *s = list_entry(node, struct session, node);
 		if (s->level < level)
 			level = s->level;
+	}
+	list_each (node, &gw->calls) {
+		const struct call *c = list_entry(node, struct call, in_gateway);
+		if (call_is_modern(c) && c->client.level < level)
+			level = c->client.level;
 	}
 	if (level == gw->level)
 		return;
@@ -339,23 +333,22 @@ static void end_pushes(struct session *s)
 /* A session's nonce is a random number. */
 static void end_pushes_within(struct session *s, struct sched *sched, msec_t over_ms)
 {
-	msec_t wait_ms = (msec_t)(s->nonce % (uint64_t)over_ms);
+	msec_t wait_ms = over_ms > 0 ? (msec_t)(s->nonce % (uint64_t)over_ms) : 0;
 
 	list_each (node, &s->pushes) {
 		struct push *p = list_entry(node, struct push, node);
-		timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+		if (!p->stays && over_ms > 0)
+			timer_set_in(sched, &p->goodbye, wait_ms, on_goodbye, p);
+		else if (!p->stays)
+			news_end_push(p);
 	}
 }
 
 void gateway_end_pushes(struct gateway *gw, msec_t over_ms)
 {
-	list_each (node, sessions_all(gw->sessions)) {
-		struct session *s = list_entry(node, struct session, node);
-		if (over_ms > 0)
-			end_pushes_within(s, gw->sched, over_ms);
-		else
-			end_pushes(s);
-	}
+	list_each (node, sessions_all(gw->sessions))
+		end_pushes_within(list_entry(node, struct session, node), gw->sched, over_ms);
+	listens_end(gw, over_ms);
 }
 
 static void keep_pushes(struct session *s, struct sched *sched)
@@ -368,6 +361,7 @@ void gateway_keep_pushes(struct gateway *gw)
 {
 	list_each (node, sessions_all(gw->sessions))
 		keep_pushes(list_entry(node, struct session, node), gw->sched);
+	listens_keep(gw);
 }
 
 void gateway_keys_changed(struct gateway *gw)
@@ -382,6 +376,7 @@ void gateway_keys_changed(struct gateway *gw)
 void gateway_session_end(struct gateway *gw, struct session **session)
 {
 	end_pushes(*session);
+	asks_session_left(gw, *session);
 	list_each (node, &(*session)->calls) {
 		struct call *c = list_entry(node, struct call, in_session);
 		list_unlink(&c->in_session);

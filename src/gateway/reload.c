@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "gateway/listen.h"
 
 #define SCOPE_GONE (-2) /* of a call whose server is not shown any more */
 
@@ -162,6 +163,13 @@ static void move_pushes(const struct reload *r, struct session *s)
 	}
 }
 
+static void move_listen(const struct reload *r, struct listen *l)
+{
+	l->scope = moved(r, l->scope);
+	if (l->scope == SCOPE_GONE)
+		listen_end(l);
+}
+
 void gateway_reload(struct gateway *gw, const struct gateway_conf *conf, struct reload_counts *counts)
 {
 	struct reload r = {
@@ -181,6 +189,8 @@ void gateway_reload(struct gateway *gw, const struct gateway_conf *conf, struct 
 	move_calls(&r);
 	list_each (node, sessions_all(gw->sessions))
 		move_pushes(&r, list_entry(node, struct session, node));
+	list_each (node, &gw->listens)
+		move_listen(&r, list_entry(node, struct listen, node));
 	free(r.moved);
 	news_watch_loss(gw);
 	gateway_changed(gw);

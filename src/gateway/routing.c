@@ -116,7 +116,7 @@ static void send_by_uri(struct call *c, const struct message *m, struct span raw
 	if (n == 0 && is_pass_through(gw))
 		servers[n++] = 0;
 	if (n == 0) {
-		call_fail(c, RPC_NOT_FOUND, SPAN("resource not found"));
+		call_fail_not_found(c);
 	} else {
 		keep_candidates(c, m, servers, n);
 		call_send(c, gw->slots[servers[0]], m, (struct splice){ .out = SPAN_NONE });
@@ -187,6 +187,7 @@ void serve_request(struct call *c, const struct message *m)
 {
 	static void (*const serve[METHOD_COUNT + 1])(struct call *, const struct message *) = {
 		[METHOD_PING] = serve_ping,
+		[METHOD_DISCOVER] = serve_discover,
 		[METHOD_TOOLS_LIST] = serve_list,
 		[METHOD_RESOURCES_LIST] = serve_list,
 		[METHOD_RESOURCE_TEMPLATES_LIST] = serve_list,

@@ -26,7 +26,9 @@
 	X(capabilities,     "capabilities",    NULL) \
 	X(client_info,      "clientInfo",      NULL) \
 	X(token,            "progressToken",   NULL) \
-	X(logger,           "logger",          NULL)
+	X(logger,           "logger",          NULL) \
+	X(input_responses,  "inputResponses",  NULL) \
+	X(request_state,    "requestState",    NULL)
 #define META_MEMBERS(X) \
 	X(progress_token,   "progressToken",   NULL)
 #define REF_MEMBERS(X) \
@@ -35,7 +37,10 @@
 	X(ref_uri,          "uri",             NULL)
 #define RESULT_MEMBERS(X) \
 	X(result_meta,      "_meta",           NULL) \
-	X(next_cursor,      "nextCursor",      NULL)
+	X(next_cursor,      "nextCursor",      NULL) \
+	X(result_type,      "resultType",      NULL) \
+	X(ttl_ms,           "ttlMs",           NULL) \
+	X(cache_scope,      "cacheScope",      NULL)
 #define KEPT_MEMBERS(X) TOP_MEMBERS(X) PARAMS_MEMBERS(X) META_MEMBERS(X) REF_MEMBERS(X) RESULT_MEMBERS(X)
 
 #define X(field, key, inner) SLOT_##field,

@@ -24,8 +24,10 @@ struct message {
 	struct span ref_type, ref_name, ref_uri;
 	struct span protocol_version, capabilities, client_info;
 	struct span token, logger; /* params.progressToken of notifications/progress; logger of notifications/message */
+	struct span input_responses, request_state; /* of a request that is asked again, modern revision */
 	/* in result */
 	struct span result_meta, next_cursor;
+	struct span result_type, ttl_ms, cache_scope; /* modern revision */
 };
 
 /* Why a text is not a message: what to tell its sender. */
@@ -42,7 +44,12 @@ struct message_fault {
 #define RPC_INVALID_PARAMS (-32602)
 #define RPC_INTERNAL_ERROR (-32603)
 #define RPC_SERVER_ERROR (-32000)
-#define RPC_NOT_FOUND (-32002) /* resource not found, legacy revisions */
+#define RPC_NOT_FOUND (-32002)  /* resource not found, legacy revisions */
+#define RPC_URL_NEEDED (-32042) /* URL elicitation required, 2025-11-25 */
+/* modern revision */
+#define RPC_HEADER_MISMATCH (-32020)
+#define RPC_CAPABILITY_MISSING (-32021)
+#define RPC_VERSION_UNSUPPORTED (-32022)
 
 /*
  * Checks the text and takes the message apart. Rules: `jsonrpc` is "2.0"; a request's id is a string or an integer,

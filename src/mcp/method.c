@@ -59,6 +59,28 @@ bool method_is_request(enum method m)
 	return row(m)->request;
 }
 
+bool method_is_modern(enum method m)
+{
+	switch (m) {
+	case METHOD_DISCOVER:
+	case METHOD_LISTEN:
+	case METHOD_TOOLS_LIST:
+	case METHOD_TOOLS_CALL:
+	case METHOD_RESOURCES_LIST:
+	case METHOD_RESOURCE_TEMPLATES_LIST:
+	case METHOD_RESOURCES_READ:
+	case METHOD_PROMPTS_LIST:
+	case METHOD_PROMPTS_GET:
+	case METHOD_COMPLETE:
+	case METHOD_TASKS_GET:
+	case METHOD_TASKS_UPDATE:
+	case METHOD_TASKS_CANCEL:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum method list_method(enum list_kind kind)
 {
 	return list_row(kind)->list;

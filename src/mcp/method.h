@@ -58,6 +58,8 @@ enum method method_parse(struct span name);
 struct span method_name(enum method m);
 enum sender method_sender(enum method m);
 bool method_is_request(enum method m);
+/* A request that a client may send in the modern revision; METHOD_UNKNOWN is none. */
+bool method_is_modern(enum method m);
 
 /* The four kinds of lists that a catalog holds. */
 enum list_kind { LIST_TOOLS, LIST_RESOURCES, LIST_TEMPLATES, LIST_PROMPTS, LIST_KINDS };

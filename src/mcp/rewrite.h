@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-#define SPLICES_MAX 8
+#define SPLICES_MAX 16
 #define PIECES_MAX (2 * SPLICES_MAX + 1)
 
 struct splice {

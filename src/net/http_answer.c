@@ -252,12 +252,29 @@ void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *a
 		post_set(loop_sched(c->conn.loop), &c->again, tell_late, c);
 }
 
-void exchange_forever(struct http_exchange *ex)
+void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void *arg), void *arg)
 {
 	struct http_conn *c = http_conn_of(ex);
 
 	assert(ex->active);
+	ex->half_closed = half_closed;
+	ex->half_closed_arg = arg;
+	if (half_closed != NULL && !ex->lost && (c->conn.ended || c->hung_up))
+		http_conn_look_again(c);
+}
+
+void exchange_forever(struct http_exchange *ex)
+{
 	ex->forever = true;
+	exchange_heed_fin(ex);
+}
+
+void exchange_heed_fin(struct http_exchange *ex)
+{
+	struct http_conn *c = http_conn_of(ex);
+
+	assert(ex->active);
+	ex->heeds_fin = true;
 	if (!ex->lost && (c->conn.ended || c->hung_up))
 		http_conn_look_again(c);
 }

@@ -197,8 +197,18 @@ static unsigned wanted_events(const struct http_conn *c)
 	return c->hung_up ? WATCH_RESET : WATCH_HANGUP;
 }
 
+static void tell_half_closed(struct http_conn *c)
+{
+	struct http_exchange *ex = &c->exchange;
+	void (*half_closed)(void *) = ex->half_closed;
+
+	ex->half_closed = NULL;
+	if (half_closed != NULL)
+		half_closed(ex->half_closed_arg);
+}
+
 /* Ends each event: what to wait for now. A client that has closed its half may still read (RFC 9112, 9.6): it gets the
- * answers that it waits for, unless they have no end. */
+ * answers that it waits for, unless it is known to have left by that. */
 static void settle(struct http_conn *c)
 {
 	count_buffers(c);
@@ -209,10 +219,14 @@ static void settle(struct http_conn *c)
 		        c, 503, "too much is waiting here"); /* what a head announces is not set aside for it */
 		return;
 	}
-	if (c->stage == STAGE_BUSY && c->exchange.forever && (c->conn.ended || c->hung_up)) {
+	if (c->stage == STAGE_BUSY && c->exchange.heeds_fin && (c->conn.ended || c->hung_up)) {
 		http_conn_close(c);
 		return;
 	}
+	if (c->stage == STAGE_BUSY && (c->conn.ended || c->hung_up))
+		tell_half_closed(c);
+	if (c->stage == STAGE_OVER)
+		return;
 	if (c->conn.ended && !http_conn_is_our_turn(c)) {
 		end(c);
 		return;

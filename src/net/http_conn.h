@@ -20,9 +20,12 @@ enum http_stage { STAGE_HEAD, STAGE_BODY, STAGE_BUSY, STAGE_OVER };
 struct http_exchange {
 	void (*gone)(void *arg);
 	void *gone_arg;
+	void (*half_closed)(void *arg); /* NULL: nobody asks, or it was told */
+	void *half_closed_arg;
 	bool active;     /* the handler has it */
 	bool lost;       /* the client left and nobody was told: kept until the handler ends it */
 	bool streaming;  /* its head is out */
+	bool heeds_fin;  /* see exchange_heed_fin */
 	bool forever;    /* see exchange_forever */
 	bool head_only;  /* HEAD: an answer without its body */
 	bool keep_alive; /* the client wishes so */

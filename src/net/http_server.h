@@ -77,11 +77,17 @@ void exchange_end(struct http_exchange *ex);
 void exchange_reply_parts(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n,
         const struct span *parts, unsigned part_count);
 
-/* The client left (reset, write error, write timeout; or its half of the connection is closed and the answer is a
- * stream that may go on for ever, see exchange_forever): called once; the exchange is gone when it returns. */
+/* The client left (reset, write error, write timeout; or its half of the connection is closed where that counts as
+ * leaving, see exchange_heed_fin): called once; the exchange is gone when it returns. */
 void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *arg);
 
-/* This answer is a stream without an end of its own (a GET stream): a client's FIN counts as leaving. */
+/* The client has closed its half and may still read the answer, or may be gone: called once. */
+void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void *arg), void *arg);
+
+/* A client that closes its half of the connection has left: who does so before this answer does not want it. */
+void exchange_heed_fin(struct http_exchange *ex);
+
+/* This answer is a stream without an end of its own (a GET stream); a client's FIN counts as leaving. */
 void exchange_forever(struct http_exchange *ex);
 
 /* Bytes of this answer that the client has not taken yet. */

@@ -141,9 +141,12 @@ static void check_leaving(const struct scenario *sc)
 void check_turn(struct scenario *sc)
 {
 	struct lifecycle_summary sum;
+	struct gateway_state state;
 
 	lifecycle_summary(sc->lifecycle, &sum);
+	gateway_state(sc->gw, &state);
 	REQUIRE(sc, sc->stopping == (sum.reason != NULL));
+	REQUIRE(sc, state.in_flight <= sc->waiting + sc->detached);
 	check_phase(sc);
 	if (sc->stopping)
 		check_deadlines(sc, &sum);

@@ -65,6 +65,8 @@ static void on_ended(void *arg, enum end_reason why, const struct pieces *json)
 	sc->waiting--;
 }
 
+#define MODERN_META "\"" META_VERSION "\":\"2026-07-28\",\"" META_CAPABILITIES "\":{},"
+
 static const struct reply_port port = { .message = on_message, .ended = on_ended };
 
 /* No call waits for ever: progress lengthens its time, up to a point, and a list waits for a start only so long. */
@@ -84,8 +86,8 @@ static void put_request(struct client_call *c, struct buf *text)
 	else
 		buf_printf(text,
 		        "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/call\",\"params\":{\"name\":\"%s__t\","
-		        "\"arguments\":{\"call\":%d},\"_meta\":{\"progressToken\":\"p%d\"}}}",
-		        c->id, server, c->id, c->id);
+		        "\"arguments\":{\"call\":%d},\"_meta\":{%s\"progressToken\":\"p%d\"}}}",
+		        c->id, server, c->id, chance(w, 30) ? MODERN_META : "", c->id);
 }
 
 static void cancel(struct client_call *c, struct session *s)
@@ -109,12 +111,13 @@ static void on_change(void *arg)
 
 	if (c->call == NULL || c->scenario->exited)
 		return;
-	if (chance(c->scenario->world, 50)) {
+	if (!c->modern && chance(c->scenario->world, 50)) {
 		cancel(c, c->scenario->session[c->id % SESSIONS]);
 		return;
 	}
 	world_tell(c->scenario->world, "the client of call %d leaves", c->id);
 	c->left = true;
+	c->scenario->detached += !c->modern;
 	gateway_client_gone(c->call);
 	c->call = NULL;
 	c->scenario->waiting--;
@@ -128,6 +131,17 @@ static void check_refusal(struct client_call *c, enum end_reason why)
 
 	REQUIRE(sc, why == (draining ? END_DRAINING : END_OVERLOADED));
 	sc->refused += sc->stopping;
+}
+
+static struct call *submit(struct client_call *c, const struct message *m, const struct refusal *refusal)
+{
+	struct scenario *sc = c->scenario;
+	struct request_meta meta = meta_read(m->meta);
+
+	c->modern = span_is_set(meta.version);
+	if (c->modern)
+		return gateway_submit_modern(sc->gw, NULL, SCOPE_ALL, m, &meta, &port, c, refusal);
+	return gateway_submit(sc->gw, sc->session[c->id % SESSIONS], SCOPE_ALL, m, &port, c, refusal);
 }
 
 static void on_make(void *arg)
@@ -146,7 +160,7 @@ static void on_make(void *arg)
 	put_request(c, &text);
 	bool parsed = message_parse(buf_span(&text), 64, &m, &fault);
 	REQUIRE(sc, parsed);
-	c->call = gateway_submit(sc->gw, sc->session[c->id % SESSIONS], SCOPE_ALL, &m, &port, c, &refusal);
+	c->call = submit(c, &m, &refusal);
 	c->accepted = c->call != NULL;
 	sc->waiting += c->accepted;
 	sc->due += sc->stopping;
@@ -184,6 +198,7 @@ void clients_check(const struct scenario *sc)
 	const struct ledger_counts *counts = gateway_counts(sc->gw);
 	uint64_t seen[END_REASON_COUNT] = { 0 }, accepted = 0, left = 0;
 
+	seen[END_RESULT] = accepted = listens_check(sc); /* an acknowledgement counts as an answer */
 	for (unsigned i = 0; i < sc->call_count; i++) {
 		const struct client_call *c = &sc->calls[i];
 		accepted += c->accepted;

@@ -15,6 +15,8 @@
 #define SERVERS_MAX 3
 #define CALLS_MAX 40
 #define SESSIONS 3
+#define LISTENS 4
+#define STREAMS 6
 #define ORDERS_MAX 13
 
 struct client_call {
@@ -22,10 +24,27 @@ struct client_call {
 	struct call *call; /* NULL: not made, refused, or ended */
 	unsigned ends;
 	enum end_reason why;
+	bool modern; /* of no session, and to leave is to cancel */
 	bool accepted, left;
 	mono_t until; /* it must have ended by then */
 	int id;
 	struct event make, change; /* change: it is cancelled, or its client leaves */
+};
+
+struct stream {
+	struct scenario *scenario;
+	struct push push;
+	bool open;
+	struct event make, leave;
+};
+
+/* A modern client that listens for news, until it leaves or is told that it is over. */
+struct client_listen {
+	struct scenario *scenario;
+	struct listen *listen;
+	bool accepted, opened, ended, left;
+	int id;
+	struct event make, leave;
 };
 
 /* SIGTERM and its like, /drain, and what else happens to a whole gateway. */
@@ -73,6 +92,10 @@ struct scenario {
 	struct lifecycle *lifecycle;
 	struct client_call calls[CALLS_MAX];
 	unsigned call_count, waiting; /* waiting: clients, for the end of their calls */
+	unsigned detached;            /* calls of legacy clients that left: they may go on */
+	struct client_listen listens[LISTENS];
+	bool fronts_close; /* the fronts were told to */
+	struct stream streams[STREAMS];
 	struct order orders[ORDERS_MAX];
 	unsigned order_count;
 	struct timer fronts;
@@ -104,6 +127,16 @@ void config_change(struct scenario *sc);
 void clients_plan(struct scenario *sc, msec_t within_ms);
 void clients_stop(struct scenario *sc);
 void clients_check(const struct scenario *sc);
+
+/* Clients that listen. */
+void listens_plan(struct scenario *sc, msec_t within_ms);
+void listens_stop(struct scenario *sc);
+unsigned listens_check(const struct scenario *sc); /* how many were accepted */
+
+/* Streams, each within that time; and what becomes of them when the fronts close. */
+void streams_plan(struct scenario *sc, msec_t within_ms);
+void streams_close(struct scenario *sc);
+void streams_stop(struct scenario *sc);
 
 /* Orders. The last one is a stop signal. Returns when that comes. */
 msec_t orders_plan(struct scenario *sc);

@@ -5,9 +5,11 @@
  *
  *	- each accepted call ends exactly once, with its own answer or an error that interface.md names, and is counted,
  *also in the last line;
+ *	- a modern client's call ends when it leaves, and its listen with a word when the fronts close;
  *	- a request is refused only while draining or overloaded; no process is started once it drains;
  *	- phases only go on, but for a drain that is cancelled;
  *	- each process has an owner, and when the gateway leaves, none is left that it did not at least kill;
+ *	- streams for news end on the way out only, and before the fronts close; those that stay are not ended by us;
  *	- no call is in flight at STOP, and at END it is gone.
  *
  * A failure prints its seed. `sim SEED` runs that one and tells what happens; SIM_SEEDS sets how many are run.
@@ -41,8 +43,11 @@ static void on_fronts_closed(void *arg)
 static void on_close_fronts(void *arg, mono_t deadline)
 {
 	struct scenario *sc = arg;
+
+	sc->fronts_close = true;
 	mono_t at = mono_add(world_sched(sc->world)->now, (msec_t)below(sc->world, 1000));
 
+	streams_close(sc);
 	timer_set(world_sched(sc->world), &sc->fronts, mono_min(at, deadline), on_fronts_closed, sc);
 }
 
@@ -97,7 +102,10 @@ static void draw(struct scenario *sc)
 	struct world *w = sc->world;
 
 	config_make(sc, &ops);
-	clients_plan(sc, orders_plan(sc) + 5000);
+	msec_t within_ms = orders_plan(sc) + 5000;
+	clients_plan(sc, within_ms);
+	listens_plan(sc, within_ms);
+	streams_plan(sc, within_ms);
 	if (chance(w, 30))
 		world_stall(w, 1 + (unsigned)below(w, 4), 1 + (unsigned)below(w, 10));
 	world_on_spawn(w, check_spawn, sc);
@@ -162,6 +170,8 @@ static void run(uint64_t seed, bool verbose, struct totals *totals)
 	check_end(&sc);
 	add_totals(totals, &sc);
 	clients_stop(&sc);
+	listens_stop(&sc);
+	streams_stop(&sc);
 	orders_stop(&sc);
 	timer_stop(sched, &sc.fronts);
 	lifecycle_free(&sc.lifecycle);

@@ -21,13 +21,16 @@ static void test_the_vectors_of_the_rfc(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		struct buf standard = { 0 }, url = { 0 }, text = { 0 };
+		struct buf standard = { 0 }, url = { 0 }, text = { 0 }, padded = { 0 };
 		assert_true(base64_decode(pairs[i].standard, &standard));
 		assert_span_is(buf_span(&standard), pairs[i].plain);
 		assert_true(base64url_decode(pairs[i].url, &url));
 		assert_span_is(buf_span(&url), pairs[i].plain);
 		base64url_encode(pairs[i].plain, &text);
 		assert_span_is(buf_span(&text), pairs[i].url);
+		base64_encode(pairs[i].plain, &padded);
+		assert_span_is(buf_span(&padded), pairs[i].standard);
+		buf_free(&padded);
 		buf_free(&standard);
 		buf_free(&url);
 		buf_free(&text);

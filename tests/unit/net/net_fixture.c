@@ -23,12 +23,21 @@ static void on_gone(void *arg)
 	f->live.gone++;
 }
 
+static void on_half_closed(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->live.half_closed++;
+}
+
 static void hold(struct fixture *f, struct http_exchange *ex, bool listen)
 {
 	assert_true(f->live.held_count < HELD_MAX);
 	f->held[f->live.held_count++] = ex;
-	if (listen)
-		exchange_on_gone(ex, on_gone, f);
+	if (!listen)
+		return;
+	exchange_on_gone(ex, on_gone, f);
+	exchange_on_half_closed(ex, on_half_closed, f);
 }
 
 static void echo(struct http_exchange *ex, const struct http_request *req)
@@ -63,7 +72,10 @@ static void on_request(void *arg, struct http_exchange *ex, const struct http_re
 		hold(f, ex, false);
 	else if (span_eq(path, SPAN("/nothing")))
 		exchange_reply(ex, 204, NULL, 0, SPAN(""));
-	else if (span_eq(path, SPAN("/stream")) || span_eq(path, SPAN("/forever"))) {
+	else if (span_eq(path, SPAN("/heed"))) {
+		hold(f, ex, true);
+		exchange_heed_fin(ex);
+	} else if (span_eq(path, SPAN("/stream")) || span_eq(path, SPAN("/forever"))) {
 		hold(f, ex, true);
 		exchange_stream(ex, 200, NULL, 0);
 		if (span_eq(path, SPAN("/forever")))

@@ -1,0 +1,47 @@
+/*
+ * subscriptions/listen: how a modern client hears of what belongs to no request. A listen is acknowledged with what of
+ * its wishes can be had, is fed by the same news as the streams of legacy sessions, and ends with a result when the
+ * gateway stops or its server is gone; every message names the request that opened it. It is no call: its acceptance
+ * and its acknowledgement are all that the ledger knows, and nothing waits for its end.
+ *
+ * The gateway owns listens; a front hears `ended` once, or lets go of one by gateway_unlisten. For the gateway's own
+ * sources; fronts see gateway.h.
+ */
+#ifndef SLUICE_GATEWAY_LISTEN_H
+#define SLUICE_GATEWAY_LISTEN_H
+
+#include "gateway/gateway.h"
+
+#define LISTENS_MAX 10000          /* in all; beyond: overloaded */
+#define LISTENS_PER_SESSION_MAX 64 /* of one client over stdio */
+
+/* What can be asked for: a bit, and its name in the filter. Templates are told with resources. */
+enum listen_topic { LISTEN_TOOLS = 1, LISTEN_PROMPTS = 2, LISTEN_RESOURCES = 4 };
+
+struct listen {
+	struct list node; /* in the gateway */
+	struct gateway *gw;
+	struct session *local; /* of a front that is one client; NULL over HTTP */
+	int scope;
+	unsigned topics; /* of enum listen_topic: those that were acknowledged */
+	bool acknowledged;
+	uint64_t serial; /* among all, for its moment to end */
+	struct post post;
+	struct timer goodbye;
+	const struct listen_port *port;
+	void *arg;
+	struct span id; /* the request's, raw JSON, in `bytes` */
+	char bytes[];
+};
+
+void listen_end(struct listen *l); /* in good order; it is gone then */
+
+void listens_changed(struct gateway *gw);             /* tells what is marked as changed */
+void listens_end(struct gateway *gw, msec_t over_ms); /* as gateway_end_pushes */
+void listens_keep(struct gateway *gw);
+void listens_forget(struct gateway *gw); /* without a word */
+
+/* Lets go of the one that a client asked for with this id; false: there is none. */
+bool listens_cancel(struct gateway *gw, const struct session *local, struct span id);
+
+#endif
