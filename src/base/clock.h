@@ -49,6 +49,9 @@ mono_t clock_mono(void);
 /* The same clock as of the last tick of the kernel, a few milliseconds ago; reading it costs next to nothing. */
 mono_t clock_mono_coarse(void);
 
+/* CLOCK_MONOTONIC in microseconds: to measure with, not for deadlines. */
+int64_t clock_mono_us(void);
+
 /* Milliseconds since 1970, for logs and tokens that outlive the process. */
 int64_t clock_wall_ms(void);
 

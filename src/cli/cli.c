@@ -25,9 +25,10 @@ static const struct command {
 	{ "check",       "",            "check the configuration and print the shutdown plan",    cli_check,       CLI_TAKES_CONFIG | CLI_TAKES_GRACE, 0, 0 },
 	{ "list",        "[SERVER]",    "list what the servers offer, or what one of them does",  cli_list,        CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 0, 1 },
 	{ "call",        "NAME [JSON]", "call a tool, with arguments from JSON or from stdin",    cli_call,        CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 1, 2 },
-	{ "status",      "",            "tell how the gateway at an admin port is",               cli_status,      CLI_TAKES_ADMIN | CLI_TAKES_JSON, 0, 0 },
-	{ "drain",       "",            "ask the gateway at an admin port to drain, before a stop", cli_drain,     CLI_TAKES_ADMIN | CLI_TAKES_TIMEOUT | CLI_TAKES_DRAIN, 0, 0 },
-	{ "healthcheck", "[URL]",       "exit with 0 when the URL answers well: for containers",  cli_healthcheck, 0, 0, 1 },
+	{ "doctor",      "SERVER",      "connect to one server and tell how it is, and what clients will get", cli_doctor, CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 1, 1 },
+	{ "status",      "",            "tell how the gateway at an admin port is",               cli_status,      CLI_TAKES_ADMIN | CLI_TAKES_JSON | CLI_TAKES_TLS, 0, 0 },
+	{ "drain",       "",            "ask the gateway at an admin port to drain, before a stop", cli_drain,     CLI_TAKES_ADMIN | CLI_TAKES_TIMEOUT | CLI_TAKES_DRAIN | CLI_TAKES_TLS, 0, 0 },
+	{ "healthcheck", "[URL]",       "exit with 0 when the URL answers well: for containers",  cli_healthcheck, CLI_TAKES_TLS, 0, 1 },
 	{ "version",     "",            "print the version",                                      print_version,   0, 0, 0 },
 	{ "help",        "[COMMAND]",   "print this, or what a command takes",                    print_help,      0, 0, 1 },
 };

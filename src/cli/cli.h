@@ -39,6 +39,7 @@ int cli_serve(const struct cli *c);
 int cli_check(const struct cli *c);
 int cli_list(const struct cli *c);
 int cli_call(const struct cli *c);
+int cli_doctor(const struct cli *c);
 int cli_status(const struct cli *c);
 int cli_drain(const struct cli *c);
 int cli_healthcheck(const struct cli *c);

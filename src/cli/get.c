@@ -7,24 +7,37 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "net/tls_session.h"
 
 #define READ_BYTES 16384
 #define SCHEME SPAN("http://")
+#define SCHEME_TLS SPAN("https://")
 #define HEAD_END "\r\n\r\n"
 #define LENGTH_FIELD SPAN("content-length:")
 
 /* ---- what to get ---- */
 
+/* "[::1]:8080" is for "[::1]", and ":8080" for this machine. */
+static void put_name(struct get_url *url, struct span address)
+{
+	size_t port = address.n;
+
+	while (port > 0 && address.p[port - 1] != ':')
+		port--;
+	struct span name = span_cut(address, port > 0 ? port - 1 : 0);
+	snprintf(url->name, sizeof(url->name), "%.*s", SPAN_ARG(name));
+}
+
 bool get_url_at(struct get_url *url, struct span address, struct span path, struct err *e)
 {
 	char text[ADDRESS_TEXT_MAX];
 
+	*url = (struct get_url){ .path = path };
 	snprintf(text, sizeof(text), "%s%.*s", span_starts(address, SPAN(":")) ? "127.0.0.1" : "", SPAN_ARG(address));
 	if (!address_parse(span_of(text), &url->address, e))
 		return false;
 	address_format(&url->address, url->host);
-	url->path = path;
-	url->field = NULL;
+	put_name(url, span_of(text));
 	return true;
 }
 
@@ -49,26 +62,50 @@ static bool has_port(struct span authority)
 bool get_url_parse(struct get_url *url, struct span text, struct err *e)
 {
 	char address[ADDRESS_TEXT_MAX];
+	bool tls = span_starts(text, SCHEME_TLS);
+	struct span rest = span_skip(text, tls ? SCHEME_TLS.n : SCHEME.n), authority = rest;
 
-	if (!span_starts(text, SCHEME) || !is_clean(text))
+	if ((!tls && !span_starts(text, SCHEME)) || !is_clean(text))
 		return err_set(e, "\"%.*s\" is not of the form http://ADDRESS:PORT/PATH", SPAN_ARG(text));
-	struct span rest = span_skip(text, SCHEME.n), authority = rest;
 	authority = span_cut(authority, span_find(authority, '/'));
 	authority = span_cut(authority, span_find(authority, '?'));
 	struct span path = span_skip(rest, authority.n);
 	path = span_cut(path, span_find(path, '#'));
-	if (authority.n == 0 || authority.n >= sizeof(address) - sizeof(":80"))
+	if (authority.n == 0 || authority.n >= sizeof(address) - sizeof(":443"))
 		return err_set(e, "\"%.*s\" names no address", SPAN_ARG(text));
-	snprintf(address, sizeof(address), "%.*s%s", SPAN_ARG(authority), has_port(authority) ? "" : ":80");
-	return get_url_at(url, span_of(address), path.n > 0 ? path : SPAN("/"), e);
+	snprintf(address, sizeof(address), "%.*s%s", SPAN_ARG(authority),
+	        has_port(authority) ? ""
+	        : tls               ? ":443"
+	                            : ":80");
+	if (!get_url_at(url, span_of(address), path.n > 0 ? path : SPAN("/"), e))
+		return false;
+	url->tls = tls;
+	return true;
+}
+
+void get_url_trust(struct get_url *url, const struct cli *c)
+{
+	const struct cli_options *o = &c->options;
+
+	url->trust = (struct tls_client_conf){
+		.ca = o->ca,
+		.cert = o->cert,
+		.key = o->key,
+		.unverified = o->ca == NULL && address_is_loopback(&url->address),
+	};
 }
 
 bool get_url_admin(struct get_url *url, const struct cli *c, struct span path, struct err *e)
 {
-	const char *given = c->options.admin != NULL ? c->options.admin : "";
+	struct span given = span_of(c->options.admin);
+	bool tls = span_starts(given, SCHEME_TLS);
+	struct span address = tls ? span_skip(given, SCHEME_TLS.n) : given;
 
-	return get_url_at(url, span_of(given[0] != '\0' ? given : CLI_ADMIN_ADDRESS), path, e) ||
-	       err_wrap(e, "--admin");
+	if (!get_url_at(url, address.n > 0 ? address : SPAN(CLI_ADMIN_ADDRESS), path, e))
+		return err_wrap(e, "--admin");
+	url->tls = tls;
+	get_url_trust(url, c);
+	return true;
 }
 
 /* ---- the connection ---- */
@@ -132,6 +169,68 @@ static bool receive_all(int fd, struct buf *answer, mono_t deadline, struct err 
 	return err_set(e, "the answer is larger than %zu bytes", GET_BYTES_MAX);
 }
 
+static void put_request(const struct get_url *url, struct buf *request)
+{
+	buf_printf(request, "GET %s%.*s HTTP/1.0\r\nHost: %s\r\nUser-Agent: sluice/%s\r\n%s%s\r\n",
+	        url->path.p[0] == '/' ? "" : "/", SPAN_ARG(url->path), url->host, SLUICE_VERSION,
+	        url->field != NULL ? url->field : "", url->field != NULL ? "\r\n" : "");
+}
+
+/* ---- the same under TLS ---- */
+
+/* Sends what there is to be sent, then waits for what comes. */
+static bool turn(struct tls_session *s, int fd, mono_t deadline, struct err *e)
+{
+	struct buf *wire = tls_session_wire(s);
+	bool sent = send_all(fd, buf_span(wire), deadline, e);
+
+	buf_free(wire);
+	return sent && wait_for(fd, POLLIN, deadline, e);
+}
+
+static bool shake_hands(struct tls_session *s, int fd, mono_t deadline, struct err *e)
+{
+	enum tls_io io;
+
+	while ((io = tls_session_handshake(s)) == TLS_BLOCKED)
+		if (!turn(s, fd, deadline, e))
+			return false;
+	return io == TLS_OK || err_set(e, "%s", tls_session_error(s));
+}
+
+static bool receive_all_opened(struct tls_session *s, int fd, struct buf *answer, mono_t deadline, struct err *e)
+{
+	size_t n;
+
+	while (buf_size(answer) <= GET_BYTES_MAX) {
+		enum tls_io io = tls_session_read(s, buf_reserve(answer, READ_BYTES), READ_BYTES, &n);
+		buf_added(answer, n);
+		if (io == TLS_END)
+			return true;
+		if (io == TLS_FAILED)
+			return err_set(e, "%s", tls_session_error(s));
+		if (io == TLS_BLOCKED && !turn(s, fd, deadline, e))
+			return false;
+	}
+	return err_set(e, "the answer is larger than %zu bytes", GET_BYTES_MAX);
+}
+
+static bool exchange_sealed(
+        const struct get_url *url, int fd, struct span request, mono_t deadline, struct buf *answer, struct err *e)
+{
+	struct tls_context *t = tls_client_new(&url->trust, NULL, e);
+
+	if (t == NULL)
+		return false;
+	struct tls_session *s = tls_session_new(t, fd, url->name);
+	bool ok = shake_hands(s, fd, deadline, e) &&
+	          (tls_session_write(s, request) || err_set(e, "%s", tls_session_error(s))) &&
+	          receive_all_opened(s, fd, answer, deadline, e);
+	tls_session_free(&s);
+	tls_context_unref(&t);
+	return ok;
+}
+
 static bool exchange(const struct get_url *url, mono_t deadline, struct buf *answer, struct err *e)
 {
 	AUTO_FD int fd = socket(url->address.any.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -139,11 +238,12 @@ static bool exchange(const struct get_url *url, mono_t deadline, struct buf *ans
 
 	if (fd < 0)
 		return err_sys(e, "socket");
-	buf_printf(&request, "GET %s%.*s HTTP/1.0\r\nHost: %s\r\nUser-Agent: sluice/%s\r\n%s%s\r\n",
-	        url->path.p[0] == '/' ? "" : "/", SPAN_ARG(url->path), url->host, SLUICE_VERSION,
-	        url->field != NULL ? url->field : "", url->field != NULL ? "\r\n" : "");
-	bool ok = connect_to(fd, url, deadline, e) && send_all(fd, buf_span(&request), deadline, e) &&
-	          receive_all(fd, answer, deadline, e);
+	put_request(url, &request);
+	bool ok = connect_to(fd, url, deadline, e);
+	if (ok && url->tls)
+		ok = exchange_sealed(url, fd, buf_span(&request), deadline, answer, e);
+	else if (ok)
+		ok = send_all(fd, buf_span(&request), deadline, e) && receive_all(fd, answer, deadline, e);
 	buf_free(&request);
 	return ok;
 }

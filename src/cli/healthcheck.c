@@ -17,6 +17,7 @@ int cli_healthcheck(const struct cli *c)
 		fprintf(c->err, "sluice healthcheck: %s\n", e.text);
 		return CLI_USAGE;
 	}
+	get_url_trust(&url, c);
 	bool answered = get_fetch(&url, TIMEOUT_MS, &status, &body, &e);
 	buf_free(&body);
 	if (answered && status / 100 == 2)

@@ -2,22 +2,6 @@
 #include "cli/listing.h"
 #include "cli/oneshot.h"
 #include "cli/terminal.h"
-#include "config/suggest.h"
-
-static bool find_server(struct oneshot *o, const char *name, int *scope)
-{
-	struct suggestion s = suggestion_for(span_of(name));
-
-	if (gateway_scope(o->app.gateway, span_of(name), scope))
-		return true;
-	for (size_t i = 0; i < o->app.config->server_count; i++)
-		suggestion_offer(&s, o->app.config->servers[i].name);
-	if (s.best != NULL)
-		oneshot_complain(o, "there is no server \"%s\", did you mean \"%s\"?", name, s.best);
-	else
-		oneshot_complain(o, "there is no server \"%s\" in %s", name, o->app.config->source);
-	return false;
-}
 
 static void tell_warning(void *arg, struct span name, const char *what)
 {
@@ -46,7 +30,7 @@ int cli_list(const struct cli *c)
 	int scope = SCOPE_ALL;
 
 	oneshot_open(&o, c, "list");
-	if (c->argc > 0 && !find_server(&o, c->argv[0], &scope))
+	if (c->argc > 0 && !oneshot_find_server(&o, c->argv[0], &scope))
 		oneshot_end(&o, CLI_USAGE);
 	if (o.app.config->server_count == 0)
 		oneshot_complain(&o, "no server is configured in %s", o.app.config->source);

@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "cli/text.h"
 #include "config/environment.h"
+#include "config/suggest.h"
 #include "loop/pump.h"
 
 #define READ_BYTES 65536
@@ -159,6 +160,21 @@ void oneshot_open(struct oneshot *o, const struct cli *c, const char *command)
 static bool in_scope(int scope, size_t i)
 {
 	return scope == SCOPE_ALL || (size_t)scope == i;
+}
+
+bool oneshot_find_server(struct oneshot *o, const char *name, int *scope)
+{
+	struct suggestion s = suggestion_for(span_of(name));
+
+	if (gateway_scope(o->app.gateway, span_of(name), scope))
+		return true;
+	for (size_t i = 0; i < o->app.config->server_count; i++)
+		suggestion_offer(&s, o->app.config->servers[i].name);
+	if (s.best != NULL)
+		oneshot_complain(o, "there is no server \"%s\", did you mean \"%s\"?", name, s.best);
+	else
+		oneshot_complain(o, "there is no server \"%s\" in %s", name, o->app.config->source);
+	return false;
 }
 
 bool oneshot_is_up(const struct oneshot *o, size_t server)

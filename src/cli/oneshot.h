@@ -42,6 +42,9 @@ void oneshot_open(struct oneshot *o, const struct cli *c, const char *command);
 bool oneshot_wait(struct oneshot *o);
 void oneshot_wake(struct oneshot *o);
 
+/* False: there is none of that name, which is told. */
+bool oneshot_find_server(struct oneshot *o, const char *name, int *scope);
+
 /*
  * Starts the servers of the scope, and waits until each is up or has failed once. False: interrupted. When time is up,
  * those that are not up by then are down.

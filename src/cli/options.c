@@ -76,6 +76,9 @@ static const struct option {
 	{ "--wait",         NULL,            CLI_TAKES_DRAIN,   set_flag,     AT(wait),         "wait until lame-duck is over and no call is in flight" },
 	{ "--hook",         NULL,            CLI_TAKES_DRAIN,   set_flag,     AT(hook),         "this is a preStop hook: the grace period begins now" },
 	{ "--cancel",       NULL,            CLI_TAKES_DRAIN,   set_flag,     AT(cancel),       "go back to serving as before" },
+	{ "--ca",           "FILE",          CLI_TAKES_TLS,     set_text,     AT(ca),           "over TLS: who may vouch for the gateway" },
+	{ "--cert",         "FILE",          CLI_TAKES_TLS,     set_text,     AT(cert),         "over TLS: the certificate to show" },
+	{ "--key",          "FILE",          CLI_TAKES_TLS,     set_text,     AT(key),          "over TLS: its key" },
 	{ "--json",         NULL,            CLI_TAKES_JSON,    set_flag,     AT(json),         "print JSON also to a terminal" },
 	{ "--help",         NULL,            0,                 set_flag,     AT(help),         "print this and exit" },
 };

@@ -13,6 +13,7 @@ struct reload {
 	struct app *app;
 	struct lifecycle *lifecycle;
 	struct backstop *backstop;
+	struct http_front *http;
 	struct logger log;
 	struct file_watch *watch; /* NULL: there is nothing to watch, or it cannot be */
 	struct buf told;          /* the keys that wait for a restart, as last told */
@@ -154,6 +155,8 @@ static void apply(struct reload *r, const struct config_diff *diff)
 		app_set_log_levels(r->app, next);
 	if (diff->session_keys)
 		apply_keys(r, &next->session);
+	if (diff->tls)
+		http_front_renew_tls(r->http, next->http.tls);
 	if (diff->servers || diff->lifecycle) {
 		apply_lifecycle(r, next);
 		app_set_servers(r->app, next, &counts);
@@ -162,7 +165,7 @@ static void apply(struct reload *r, const struct config_diff *diff)
 	log_info(&r->log, "reloaded", "a new configuration is in force", F_INT("added", counts.added),
 	        F_INT("removed", counts.removed), F_INT("changed", counts.changed), F_INT("replaced", counts.replaced),
 	        F_INT("unchanged", counts.unchanged), F_BOOL("session_keys", diff->session_keys),
-	        F_BOOL("lifecycle", diff->lifecycle), F_BOOL("log_level", diff->log_level),
+	        F_BOOL("lifecycle", diff->lifecycle), F_BOOL("log_level", diff->log_level), F_BOOL("tls", diff->tls),
 	        F_MS("ms", mono_diff(clock_mono(), r->began)));
 	finish(r, RELOAD_APPLIED);
 }
@@ -241,14 +244,15 @@ void reload_resume(struct reload *r)
 	r->missed = false;
 }
 
-struct reload *reload_new(
-        struct app *app, const struct config_sources *from, struct lifecycle *lifecycle, struct backstop *backstop)
+struct reload *reload_new(struct app *app, const struct config_sources *from, struct lifecycle *lifecycle,
+        struct backstop *backstop, struct http_front *http)
 {
 	struct reload *r = NEW(struct reload);
 
 	*r = (struct reload){ .app = app,
 		.lifecycle = lifecycle,
 		.backstop = backstop,
+		.http = http,
 		.log = app_logger(app, "config"),
 		.from = *from };
 	watch_files(r, &app->files);

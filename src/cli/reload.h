@@ -10,14 +10,15 @@
 #define SLUICE_CLI_RELOAD_H
 
 #include "cli/app.h"
+#include "front/http_front.h"
 #include "gateway/lifecycle.h"
 #include "supervise/backstop.h"
 
 struct reload;
 
 /* Watches the files from now on. `app` was opened with `from`; all live as long as the process. */
-struct reload *reload_new(
-        struct app *app, const struct config_sources *from, struct lifecycle *lifecycle, struct backstop *backstop);
+struct reload *reload_new(struct app *app, const struct config_sources *from, struct lifecycle *lifecycle,
+        struct backstop *backstop, struct http_front *http);
 
 /* SIGHUP. Also tells when there is nothing new. */
 void reload_ask(struct reload *r);

@@ -17,6 +17,7 @@
 #define DEFAULT_HTTP "127.0.0.1:8080"
 #define SWEEP_MS 500
 #define FLUSH_MS 1000
+#define REPLAY_PART 16 /* of limits.maxBufferedBytes, for what was sent and may be asked for again */
 
 struct serve {
 	struct app app;
@@ -188,9 +189,23 @@ static struct span address_or(const char *given, const char *otherwise)
 	return span_of(given != NULL && given[0] != '\0' ? given : otherwise);
 }
 
+static bool is_loopback(struct span text)
+{
+	struct address address;
+	struct err e;
+
+	return address_parse(text, &address, &e) && address_is_loopback(&address);
+}
+
 static bool listen_main(struct serve *s, struct err *e)
 {
-	return http_front_listen(s->http, address_or(s->options->http, DEFAULT_HTTP), e);
+	return http_front_listen(s->http, address_or(s->options->http, DEFAULT_HTTP), s->app.config->http.tls, e);
+}
+
+/* Plain for this machine, and where it is meant to be: the kubelet has no certificate to show. */
+static struct tls_context *admin_tls(const struct serve *s, struct span address)
+{
+	return s->options->insecure || is_loopback(address) ? NULL : s->app.config->http.tls;
 }
 
 static bool admin_is_wanted(const struct serve *s)
@@ -203,9 +218,9 @@ static bool admin_is_wanted(const struct serve *s)
 /* The default admin port may be taken by another gateway on this machine; one that was asked for must work. */
 static bool listen_admin(struct serve *s, struct err *e)
 {
-	if (!admin_is_wanted(s))
-		return true;
-	if (http_front_listen_admin(s->http, address_or(s->options->admin, CLI_ADMIN_ADDRESS), e))
+	struct span address = address_or(s->options->admin, CLI_ADMIN_ADDRESS);
+
+	if (!admin_is_wanted(s) || http_front_listen_admin(s->http, address, admin_tls(s, address), e))
 		return true;
 	if (s->options->admin != NULL)
 		return false;
@@ -263,6 +278,10 @@ static void make_http_front(struct serve *s)
 		.allowed_origins = c->http.allowed_origins,
 		.base_path = c->http.base_path,
 		.session_required = c->session.conf.required,
+		.max_sessions = c->session.conf.max,
+		.replay = { .stream_bytes = c->session.replay_bytes,
+		        .total_bytes = c->limits.max_buffered_bytes / REPLAY_PART,
+		        .time_ms = c->session.replay_time_ms },
 		.max_depth = c->limits.max_depth,
 		.version = SLUICE_VERSION,
 	};
@@ -334,6 +353,30 @@ static int say_not_started(const struct serve *s, int code)
 	return code;
 }
 
+/* Whoever listens beyond this machine must say that it is meant, or speak TLS. */
+static bool check_open(const struct serve *s, const char *option, const char *given, struct err *e)
+{
+	if (given == NULL || given[0] == '\0' || span_eq(span_of(given), SPAN("off")))
+		return true;
+	if (s->options->insecure || s->app.config->http.tls != NULL || is_loopback(span_of(given)))
+		return true;
+	return err_set(e,
+	        "%s: %s can be reached from other machines, without TLS or authentication: "
+	        "configure http.tls, or say --insecure if that is meant",
+	        option, given);
+}
+
+static bool check_addresses(const struct serve *s, struct err *e)
+{
+	return check_open(s, "--http", s->options->http, e) && check_open(s, "--admin", s->options->admin, e);
+}
+
+static int fail_to_start(struct serve *s, int code)
+{
+	log_error(&s->log, "start_failed", "cannot start", F_ERR(&s->app.fault));
+	return say_not_started(s, code);
+}
+
 static int serve(struct serve *s, const struct config_sources *sources)
 {
 	int failed = app_open(&s->app, sources, on_signal, s);
@@ -341,31 +384,24 @@ static int serve(struct serve *s, const struct config_sources *sources)
 	if (failed != 0)
 		return say_not_started(s, failed);
 	s->log = app_logger(&s->app, "main");
+	if (!check_addresses(s, &s->app.fault))
+		return fail_to_start(s, CLI_USAGE);
 	make_lifecycle(s);
-	if (!start_backstop(s, &s->app.fault) || !open_fronts(s, &s->app.fault)) {
-		log_error(&s->log, "start_failed", "cannot start", F_ERR(&s->app.fault));
-		return say_not_started(s, CLI_UNAVAILABLE);
-	}
-	s->reload = reload_new(&s->app, sources, s->lifecycle, s->backstop);
+	if (!start_backstop(s, &s->app.fault) || !open_fronts(s, &s->app.fault))
+		return fail_to_start(s, CLI_UNAVAILABLE);
+	s->reload = reload_new(&s->app, sources, s->lifecycle, s->backstop, s->http);
 	lifecycle_start(s->lifecycle);
 	loop_run(s->app.loop);
 	return say_last_words(s);
 }
 
-/* Whoever listens beyond this machine must say that it is meant: there is no authentication. */
-static bool check_address(const struct cli_options *o, const char *option, const char *given, struct err *e)
+static bool check_address(const char *option, const char *given, struct err *e)
 {
 	struct address address;
 
 	if (given == NULL || given[0] == '\0' || span_eq(span_of(given), SPAN("off")))
 		return true;
-	if (!address_parse(span_of(given), &address, e))
-		return err_wrap(e, "%s", option);
-	if (o->insecure || address_is_loopback(&address))
-		return true;
-	return err_set(e,
-	        "%s: %s can be reached from other machines, without TLS or authentication: say --insecure if that is meant",
-	        option, given);
+	return address_parse(span_of(given), &address, e) || err_wrap(e, "%s", option);
 }
 
 int cli_serve(const struct cli *c)
@@ -374,8 +410,7 @@ int cli_serve(const struct cli *c)
 	struct config_sources sources = cli_config_sources(c);
 	struct err e;
 
-	if (!check_address(s.options, "--http", s.options->http, &e) ||
-	        !check_address(s.options, "--admin", s.options->admin, &e)) {
+	if (!check_address("--http", s.options->http, &e) || !check_address("--admin", s.options->admin, &e)) {
 		fprintf(c->err, "sluice serve: %s\n", e.text);
 		return CLI_USAGE;
 	}

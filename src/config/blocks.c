@@ -110,6 +110,13 @@ static const struct key lifecycle_keys[] = {
 	{ 0 },
 };
 
+static const struct key tls_keys[] = {
+	{ KEY("cert",     key_text, AT(http.tls_conf.cert)),      LIVE },
+	{ KEY("key",      key_text, AT(http.tls_conf.key)),       LIVE },
+	{ KEY("clientCa", key_text, AT(http.tls_conf.client_ca)), LIVE },
+	{ 0 },
+};
+
 static const struct key http_keys[] = {
 	{ KEY("allowedHosts",   key_texts,    AT(http.allowed_hosts)),
 		CHECK(is_host, "must be the name of a host, without scheme and port") },
@@ -117,7 +124,7 @@ static const struct key http_keys[] = {
 		CHECK(is_origin, "must be an origin such as \"https://app.example.com\", without a path") },
 	{ KEY("basePath",       key_text,     AT(http.base_path)), DEFAULT(""),
 		CHECK(is_base_path, "must be empty, or start with a slash and not end with one, as in \"/tools\"") },
-	{ LATER("tls", "TLS (http.tls)") },
+	{ KEY("tls",            key_block,    0),                                 BLOCK(tls_keys) },
 	{ KEY("maxHeaderBytes", key_size,     AT(http.server.max_header_bytes)),  DEFAULT("16384"),   RANGE(KIB, MIB) },
 	{ KEY("maxBodyBytes",   key_size,     AT(http.server.max_body_bytes)),    DEFAULT("8388608"), RANGE(KIB, GIB) },
 	{ KEY("headerTimeout",  key_duration, AT(http.server.header_timeout_ms)), DEFAULT("10s"),     RANGE(10, HOUR) },
@@ -246,6 +253,24 @@ static void read_session_keys(struct reading *r, const struct key *key, const st
 	session->keys = ARENA_ARRAY(r->arena, struct seal_key, value->count);
 	for (const struct json_node *node = value->first; node != NULL; node = node->next)
 		read_session_key(r, node, session);
+}
+
+/* Not told as wrong already. */
+static bool was_read(const struct json_node *tls, const char *key, const char *value)
+{
+	return value != NULL || keys_find(tls_keys, key, tls) == NULL;
+}
+
+void blocks_make_tls(struct reading *r, const struct json_node *root)
+{
+	const struct tls_server_conf *conf = &r->config->http.tls_conf;
+	const struct json_node *http = keys_find(config_keys, "http", root);
+	const struct json_node *tls =
+	        http != NULL && http->type == JSON_OBJECT ? keys_find(http_keys, "tls", http) : NULL;
+
+	if (tls != NULL && tls->type == JSON_OBJECT && was_read(tls, "cert", conf->cert) &&
+	        was_read(tls, "key", conf->key) && was_read(tls, "clientCa", conf->client_ca))
+		r->config->http.tls = reading_tls_server(r, tls, conf);
 }
 
 void blocks_override(struct reading *r, const struct config_sources *from)

@@ -17,6 +17,7 @@
 #include "gateway/budget.h"
 #include "gateway/session.h"
 #include "net/http_server.h"
+#include "net/tls.h"
 
 #define CONFIG_MAX_BYTES ((size_t)8 << 20)
 #define CONFIG_MAX_MESSAGES 100 /* that are kept; the rest is counted */
@@ -26,6 +27,8 @@ struct config_http {
 	const char *const *allowed_hosts;   /* as written; NULL: not said, so by the kind of address that is bound */
 	const char *const *allowed_origins; /* likewise */
 	const char *base_path;              /* "" or "/mcp-gateway": starts with a slash, ends without one */
+	struct tls_server_conf tls_conf;
+	struct tls_context *tls; /* made from that; NULL: plain HTTP */
 };
 
 struct config_session {

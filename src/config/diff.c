@@ -32,16 +32,29 @@ static void note_live(void *arg, const struct key *key, const char *path)
 		return;
 	if (span_starts(span_of(path), SPAN("log.")))
 		diff->log_level = true;
-	else
+	else if (!span_starts(span_of(path), SPAN("http.tls."))) /* what is in the files is what counts */
 		diff->lifecycle = true;
+}
+
+static void add_restart(struct config_diff *diff, const char *path)
+{
+	buf_printf(&diff->restart, "%s%s", buf_size(&diff->restart) > 0 ? ", " : "", path);
 }
 
 static void note_restart(void *arg, const struct key *key, const char *path)
 {
-	struct config_diff *diff = arg;
-
 	if (!key->live)
-		buf_printf(&diff->restart, "%s%s", buf_size(&diff->restart) > 0 ? ", " : "", path);
+		add_restart(arg, path);
+}
+
+/* A port does not change its protocol while it is open. */
+static void compare_tls(
+        const struct config *started, const struct config *live, const struct config *next, struct config_diff *diff)
+{
+	if ((started->http.tls != NULL) != (next->http.tls != NULL))
+		add_restart(diff, "http.tls");
+	else
+		diff->tls = started->http.tls != NULL && !tls_context_same(live->http.tls, next->http.tls);
 }
 
 void config_diff(const struct config *started, const struct config *live, struct config *next, struct config_diff *diff)
@@ -52,6 +65,7 @@ void config_diff(const struct config *started, const struct config *live, struct
 	diff->session_keys = !same_session_keys(&live->session, &next->session);
 	keys_compare(config_keys, live, next, note_live, diff);
 	keys_compare(config_keys, started, next, note_restart, diff);
+	compare_tls(started, live, next, diff);
 }
 
 void config_diff_free(struct config_diff *diff)
@@ -61,5 +75,5 @@ void config_diff_free(struct config_diff *diff)
 
 bool config_diff_is_live(const struct config_diff *diff)
 {
-	return diff->servers || diff->session_keys || diff->lifecycle || diff->log_level;
+	return diff->servers || diff->session_keys || diff->lifecycle || diff->log_level || diff->tls;
 }

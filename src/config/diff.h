@@ -10,6 +10,7 @@
 struct config_diff {
 	bool servers; /* one was added, removed or changed, or their order */
 	bool session_keys, lifecycle, log_level;
+	bool tls; /* other certificates for who connects from now on; whether there is TLS at all is not this */
 	struct buf restart; /* "http.basePath, limits.maxDepth"; empty when there is none */
 };
 

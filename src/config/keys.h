@@ -27,6 +27,7 @@ struct reading {
 	struct config_files *files; /* that are read; may be NULL */
 	struct map names;           /* of the servers read so far */
 	struct backend_conf server_preset;
+	struct tls_roots *roots; /* the system's authorities, once a server needs them */
 };
 
 struct key;
@@ -111,6 +112,15 @@ const struct json_node *keys_find(const struct key *keys, const char *name, cons
 /* A string with its placeholders filled in, NUL-terminated and kept; false and a fault if that cannot be. */
 bool reading_text(struct reading *r, const struct json_node *value, struct span *out);
 
+/*
+ * TLS from what was read at `at`: its files are remembered, what is wrong with them is a fault there, and a certificate
+ * that has expired a warning. NULL after a fault. The caller's to hold.
+ */
+struct tls_context *reading_tls_server(
+        struct reading *r, const struct json_node *at, const struct tls_server_conf *conf);
+struct tls_context *reading_tls_client(
+        struct reading *r, const struct json_node *at, const struct tls_client_conf *conf);
+
 /* An environment variable of ours; NULL when it is not set or empty. */
 const char *reading_variable(const struct reading *r, const char *name);
 
@@ -134,8 +144,16 @@ extern const struct key config_keys[]; /* of the whole file; it fills a struct c
 void server_read_all(struct reading *r, const struct key *key, const struct json_node *value, void *into);
 void server_preset(struct reading *r);
 
+/* command.c: "tools" of a command-line program, and a reader for "cliHelp" (const char *const *: a string with words,
+ * or an array of strings). */
+void command_read_tools(struct reading *r, const struct json_node *tools, struct backend_conf *conf);
+void command_read_help(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+
 /* Puts what concerns the servers and is written in `limits` into them. */
 void config_hand_out(const struct config_limits *limits, struct config *c);
+
+/* Makes http.tls, if it is there, from the keys that were read. */
+void blocks_make_tls(struct reading *r, const struct json_node *root);
 
 /* Environment and flags, which win over the file. */
 void blocks_override(struct reading *r, const struct config_sources *from);

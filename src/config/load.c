@@ -55,6 +55,7 @@ static void read_root(struct reading *r, const struct config_sources *from, cons
 	keys_preset(r, config_keys, c);
 	server_preset(r);
 	keys_read(r, config_keys, root, c);
+	blocks_make_tls(r, root);
 	blocks_override(r, from);
 }
 
@@ -104,6 +105,7 @@ struct config *config_load(
 		tell_the_rest(&r);
 	}
 	map_free(&r.names);
+	tls_roots_free(&r.roots);
 	buf_free(&r.foreign);
 	arena_free(&r.scratch);
 	if (messages->count[CONFIG_ERROR] > 0)
@@ -115,6 +117,7 @@ void config_free(struct config **c)
 {
 	if (*c == NULL)
 		return;
+	tls_context_unref(&(*c)->http.tls);
 	arena_free(&(*c)->arena);
 	free(*c);
 	*c = NULL;

@@ -5,6 +5,7 @@
 #include "front/news_stream.h"
 #include "front/reply.h"
 #include "front/respond.h"
+#include "front/resume.h"
 
 #define ALLOW SPAN("POST, GET, DELETE, OPTIONS")
 
@@ -38,6 +39,7 @@ static void post_request(const struct asked *a, const struct message *m)
 	enum end_reason why = END_OVERLOADED;
 	struct refusal refusal = { &why, &error };
 	struct reply *r = reply_new(a->e->gw, a->e->sched, a->ex, a->req, 1, false);
+	reply_keep(r, a->e->replay, a->session);
 	struct call *call = gateway_submit(a->e->gw, a->session, a->scope, m, &reply_port, reply_part(r, 0), &refusal);
 
 	if (call != NULL) {
@@ -80,6 +82,7 @@ static void post_message(const struct asked *a, const struct message *m)
 		break;
 	case MESSAGE_RESULT:
 	case MESSAGE_ERROR:
+		gateway_answer(a->e->gw, a->session, m);
 		respond(a->ex, a->req, 202, NULL, SPAN(""));
 		break;
 	}
@@ -103,6 +106,8 @@ static void batch_item(const struct asked *a, struct reply *r, unsigned i, struc
 		rpc_put_error(&error, m.id, RPC_INVALID_REQUEST, SPAN("initialize cannot be part of a batch"));
 	else if (m.kind == MESSAGE_REQUEST)
 		call = gateway_submit(a->e->gw, a->session, a->scope, &m, &reply_port, reply_part(r, i), &refusal);
+	else if (m.kind != MESSAGE_REQUEST)
+		gateway_answer(a->e->gw, a->session, &m);
 	if (call != NULL)
 		reply_expect(r, i, call);
 	if (buf_size(&error) > 0)
@@ -284,11 +289,14 @@ static void on_get(struct asked *a)
 	}
 	if (!check_version(a) || !check_session(a, true))
 		return;
-	if (!list_is_empty(&a->session->pushes)) {
+	struct span last_event_id = head_get(a->req->head, SPAN("last-event-id"));
+	if (span_is_set(last_event_id) && resume(a->e->replay, a->session, last_event_id, a->ex, a->req))
+		return;
+	if (news_stream_is_open(a->session)) {
 		respond_error(a, 409, SPAN_NONE, RPC_BAD_REQUEST, "the session has a stream already");
 		return;
 	}
-	news_stream_open(a->e->gw, a->e->sched, a->session, a->scope, a->ex, a->req);
+	news_stream_open(a->e->gw, a->e->sched, a->e->replay, a->session, a->scope, a->ex, a->req);
 }
 
 static void on_delete(struct asked *a)

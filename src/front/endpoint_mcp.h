@@ -6,12 +6,14 @@
 #ifndef SLUICE_FRONT_ENDPOINT_MCP_H
 #define SLUICE_FRONT_ENDPOINT_MCP_H
 
+#include "front/replay.h"
 #include "gateway/gateway.h"
 #include "net/http_server.h"
 
 struct endpoint_mcp {
 	struct gateway *gw;
 	struct sched *sched;
+	struct replay *replay;
 	unsigned max_depth;
 	bool session_required;
 };

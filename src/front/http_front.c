@@ -11,9 +11,12 @@ struct http_front {
 	struct http_front_conf conf;
 	struct logger log;
 	struct probes probes;
+	struct replay *replay;
 	struct endpoint_mcp mcp;
+	struct endpoint_sse *sse;
 	struct gateway *gw;
 	struct http_server *server, *admin; /* NULL: not listening */
+	bool server_tls, admin_tls;
 	struct guard_conf guard, admin_guard;
 	mono_t last_request;
 	unsigned closing; /* servers that are not closed yet */
@@ -21,6 +24,21 @@ struct http_front {
 	void *closed_arg;
 	struct post closed_post; /* when there is nothing to close */
 };
+
+static struct endpoint_sse *make_sse(const struct http_front *f)
+{
+	const struct endpoint_sse_conf conf = {
+		.gw = f->gw,
+		.sched = loop_sched(f->loop),
+		.session_required = f->conf.session_required,
+		.max_depth = f->conf.max_depth,
+		.base_path = f->conf.base_path,
+		.max_streams = f->conf.max_sessions,
+		.return_ms = f->conf.replay.time_ms,
+	};
+
+	return endpoint_sse_new(&conf);
+}
 
 struct http_front *http_front_new(struct loop *l, const struct http_front_conf *conf, struct gateway *gw,
         struct lifecycle *lifecycle, const struct logger *lg)
@@ -40,6 +58,8 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
 		.guard = { .hosts = conf->allowed_hosts, .origins = conf->allowed_origins },
 		.last_request = loop_now(l),
 	};
+	f->replay = f->mcp.replay = replay_new(&conf->replay, loop_sched(l));
+	f->sse = make_sse(f);
 	return f;
 }
 
@@ -53,6 +73,8 @@ void http_front_free(struct http_front **fp)
 	post_cancel(&f->closed_post);
 	http_server_free(&f->server);
 	http_server_free(&f->admin);
+	endpoint_sse_free(&f->sse);
+	replay_free(&f->replay);
 	free(f);
 }
 
@@ -76,14 +98,14 @@ static bool mcp_scope(const struct http_front *f, struct span path, int *scope)
 static void on_request(void *arg, struct http_exchange *ex, const struct http_request *req)
 {
 	struct http_front *f = arg;
-	struct span path = req->head->path;
+	struct span path = req->head->path, inside = inside_base(f, path);
 	int scope;
 
 	if (probes_is_path(path))
 		probes_request(&f->probes, ex, req);
-	else if (mcp_scope(f, inside_base(f, path), &scope))
+	else if (mcp_scope(f, inside, &scope))
 		endpoint_mcp_request(&f->mcp, scope, ex, req);
-	else
+	else if (!endpoint_sse_request(f->sse, inside, ex, req))
 		respond(ex, req, 404, "text/plain", SPAN("not found\n"));
 }
 
@@ -121,7 +143,7 @@ static int on_admin_head(void *arg, const struct request_head *head)
 	return probes_is_path(head->path) ? 0 : guard_check(&f->admin_guard, head);
 }
 
-bool http_front_listen(struct http_front *f, struct span address, struct err *e)
+bool http_front_listen(struct http_front *f, struct span address, struct tls_context *tls, struct err *e)
 {
 	const struct http_handler handler = { .request = on_request, .head = on_head, .arg = f };
 
@@ -129,11 +151,15 @@ bool http_front_listen(struct http_front *f, struct span address, struct err *e)
 	f->server = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
 	if (f->server == NULL)
 		return false;
-	log_info(&f->log, "listening", "serving MCP over HTTP", F_STR("address", http_server_address(f->server)));
+	f->server_tls = tls != NULL;
+	if (tls != NULL)
+		http_server_use_tls(f->server, tls);
+	log_info(&f->log, "listening", "serving MCP over HTTP", F_STR("address", http_server_address(f->server)),
+	        F_BOOL("tls", tls != NULL));
 	return true;
 }
 
-bool http_front_listen_admin(struct http_front *f, struct span address, struct err *e)
+bool http_front_listen_admin(struct http_front *f, struct span address, struct tls_context *tls, struct err *e)
 {
 	const struct http_handler handler = { .request = on_admin_request, .head = on_admin_head, .arg = f };
 
@@ -141,9 +167,20 @@ bool http_front_listen_admin(struct http_front *f, struct span address, struct e
 	f->admin = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
 	if (f->admin == NULL)
 		return false;
+	f->admin_tls = tls != NULL;
+	if (tls != NULL)
+		http_server_use_tls(f->admin, tls);
 	log_info(&f->log, "admin_listening", "serving probes, metrics and status",
-	        F_STR("address", http_server_address(f->admin)));
+	        F_STR("address", http_server_address(f->admin)), F_BOOL("tls", tls != NULL));
 	return true;
+}
+
+void http_front_renew_tls(struct http_front *f, struct tls_context *tls)
+{
+	if (f->server_tls)
+		http_server_use_tls(f->server, tls);
+	if (f->admin_tls)
+		http_server_use_tls(f->admin, tls);
 }
 
 void http_front_announce(struct http_front *f, bool on)
@@ -178,6 +215,7 @@ void http_front_close(struct http_front *f, mono_t deadline, void (*done)(void *
 
 	f->closed = done;
 	f->closed_arg = arg;
+	endpoint_sse_close(f->sse);
 	f->closing = (f->server != NULL ? 1u : 0u) + (f->admin != NULL ? 1u : 0u);
 	if (f->closing == 0)
 		post_set(loop_sched(f->loop), &f->closed_post, on_all_closed, f);

@@ -6,15 +6,19 @@
 
 #include "front/admin.h"
 #include "front/endpoint_mcp.h"
+#include "front/endpoint_sse.h"
 #include "front/guard.h"
 
 struct http_front;
+struct tls_context;
 
 struct http_front_conf {
 	struct http_server_conf server;
 	const char *const *allowed_hosts, *const *allowed_origins; /* NULL: not said, see guard.h */
 	const char *base_path;
 	bool session_required;
+	size_t max_sessions;
+	struct replay_conf replay;
 	unsigned max_depth;
 	const char *version;
 };
@@ -23,9 +27,12 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
         struct lifecycle *lifecycle, const struct logger *lg);
 void http_front_free(struct http_front **f);
 
-/* Each at most once. */
-bool http_front_listen(struct http_front *f, struct span address, struct err *e);
-bool http_front_listen_admin(struct http_front *f, struct span address, struct err *e);
+/* Each at most once. `tls` NULL: plain. */
+bool http_front_listen(struct http_front *f, struct span address, struct tls_context *tls, struct err *e);
+bool http_front_listen_admin(struct http_front *f, struct span address, struct tls_context *tls, struct err *e);
+
+/* Other certificates, for the ports that have some. */
+void http_front_renew_tls(struct http_front *f, struct tls_context *tls);
 
 void http_front_announce(struct http_front *f, bool on);
 mono_t http_front_last_request(const struct http_front *f); /* but for probes */

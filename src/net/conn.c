@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "net/conn_private.h"
+
 #define PARTS_AT_ONCE 16
 #define LINGER_MS 1000
 #define LINGER_BYTES ((size_t)1 << 20)
@@ -15,21 +17,11 @@
 
 /* The life of a connection */
 
-enum event {
-	FINISH,  /* asked for */
-	SENT,    /* nothing is queued any more */
-	TIMEOUT, /* no byte taken in time, or lingered long enough */
-	ENDED,   /* the other side has closed too: nothing is left to do */
-	BROKEN,  /* reset, or a write failed */
-	CLOSE,   /* asked for */
-	EVENTS
-};
-
 enum action {
 	NOTHING = 0,
 	TELL_SENT = 1,
-	TELL_LOST = 2,
-	LINGER = 4, /* drop what is queued, shut our half down, read until the end */
+	LINGER = 2, /* drop what is queued, shut our half down, read until the end */
+	TELL_LOST = 4,
 	CLOSE_FD = 8,
 	TELL_CLOSED = 16,
 };
@@ -41,38 +33,42 @@ struct step {
 };
 
 /* clang-format off */
-static const struct step life[CONN_STATE_COUNT][EVENTS] = {
+static const struct step life[CONN_STATE_COUNT][CONN_EVENTS] = {
 	[CONN_OPEN] = {
-		[FINISH]  = { GO, CONN_FINISHING, NOTHING },
-		[SENT]    = { GO, CONN_OPEN,      TELL_SENT },
-		[TIMEOUT] = { GO, CONN_LINGERING, LINGER | TELL_LOST },
-		[ENDED]   = { NEVER, CONN_OPEN,   NOTHING }, /* the owner reads, and decides */
-		[BROKEN]  = { GO, CONN_CLOSED,    CLOSE_FD | TELL_LOST | TELL_CLOSED },
-		[CLOSE]   = { GO, CONN_CLOSED,    CLOSE_FD },
+		[CONN_EV_FINISH]  = { GO, CONN_FINISHING, NOTHING },
+		[CONN_EV_SENT]    = { GO, CONN_OPEN,      TELL_SENT },
+		[CONN_EV_TIMEOUT] = { GO, CONN_LINGERING, LINGER | TELL_LOST },
+		[CONN_EV_REFUSED] = { GO, CONN_FINISHING, TELL_LOST },
+		[CONN_EV_ENDED]   = { NEVER, CONN_OPEN,   NOTHING }, /* the owner reads, and decides */
+		[CONN_EV_BROKEN]  = { GO, CONN_CLOSED,    TELL_LOST | CLOSE_FD | TELL_CLOSED },
+		[CONN_EV_CLOSE]   = { GO, CONN_CLOSED,    CLOSE_FD },
 	},
 	[CONN_FINISHING] = {
-		[FINISH]  = { GO, CONN_FINISHING, NOTHING },
-		[SENT]    = { GO, CONN_LINGERING, LINGER },
-		[TIMEOUT] = { GO, CONN_LINGERING, LINGER },
-		[ENDED]   = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
-		[BROKEN]  = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
-		[CLOSE]   = { GO, CONN_CLOSED,    CLOSE_FD },
+		[CONN_EV_FINISH]  = { GO, CONN_FINISHING, NOTHING },
+		[CONN_EV_SENT]    = { GO, CONN_LINGERING, LINGER },
+		[CONN_EV_TIMEOUT] = { GO, CONN_LINGERING, LINGER },
+		[CONN_EV_REFUSED] = { GO, CONN_FINISHING, NOTHING },
+		[CONN_EV_ENDED]   = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
+		[CONN_EV_BROKEN]  = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
+		[CONN_EV_CLOSE]   = { GO, CONN_CLOSED,    CLOSE_FD },
 	},
 	[CONN_LINGERING] = {
-		[FINISH]  = { GO, CONN_LINGERING, NOTHING },
-		[SENT]    = { NEVER, CONN_LINGERING, NOTHING },
-		[TIMEOUT] = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
-		[ENDED]   = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
-		[BROKEN]  = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
-		[CLOSE]   = { GO, CONN_CLOSED,    CLOSE_FD },
+		[CONN_EV_FINISH]  = { GO, CONN_LINGERING, NOTHING },
+		[CONN_EV_SENT]    = { NEVER, CONN_LINGERING, NOTHING },
+		[CONN_EV_TIMEOUT] = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
+		[CONN_EV_REFUSED] = { NEVER, CONN_LINGERING, NOTHING },
+		[CONN_EV_ENDED]   = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
+		[CONN_EV_BROKEN]  = { GO, CONN_CLOSED,    CLOSE_FD | TELL_CLOSED },
+		[CONN_EV_CLOSE]   = { GO, CONN_CLOSED,    CLOSE_FD },
 	},
 	[CONN_CLOSED] = {
-		[FINISH]  = { GO, CONN_CLOSED,    NOTHING },
-		[SENT]    = { NEVER, CONN_CLOSED, NOTHING },
-		[TIMEOUT] = { NEVER, CONN_CLOSED, NOTHING },
-		[ENDED]   = { NEVER, CONN_CLOSED, NOTHING },
-		[BROKEN]  = { NEVER, CONN_CLOSED, NOTHING },
-		[CLOSE]   = { GO, CONN_CLOSED,    NOTHING },
+		[CONN_EV_FINISH]  = { GO, CONN_CLOSED,    NOTHING },
+		[CONN_EV_SENT]    = { NEVER, CONN_CLOSED, NOTHING },
+		[CONN_EV_TIMEOUT] = { NEVER, CONN_CLOSED, NOTHING },
+		[CONN_EV_REFUSED] = { NEVER, CONN_CLOSED, NOTHING },
+		[CONN_EV_ENDED]   = { NEVER, CONN_CLOSED, NOTHING },
+		[CONN_EV_BROKEN]  = { NEVER, CONN_CLOSED, NOTHING },
+		[CONN_EV_CLOSE]   = { GO, CONN_CLOSED,    NOTHING },
 	},
 };
 /* clang-format on */
@@ -89,7 +85,7 @@ const char *conn_state_name(enum conn_state state)
 bool conn_life_is_complete(void)
 {
 	for (int state = 0; state < CONN_STATE_COUNT; state++)
-		for (int event = 0; event < EVENTS; event++)
+		for (int event = 0; event < CONN_EVENTS; event++)
 			if (life[state][event].kind == FORGOTTEN)
 				return false;
 	return true;
@@ -97,16 +93,20 @@ bool conn_life_is_complete(void)
 
 static void drop_queue(struct conn *c)
 {
-	*c->waiting -= buf_size(&c->out);
+	*c->waiting -= conn_queued(c);
 	buf_free(&c->out);
+	if (c->tls != NULL)
+		conn_tls_drop(c);
 	post_cancel(&c->flush);
 	c->blocked = false;
+	c->owes = false;
 }
 
 static void close_fd(struct conn *c)
 {
 	drop_queue(c);
 	timer_stop(loop_sched(c->loop), &c->timer);
+	conn_tls_free(c);
 	watch_close(&c->watch);
 	c->fd = -1;
 }
@@ -116,33 +116,34 @@ static void lingered(void *arg);
 static void linger(struct conn *c)
 {
 	drop_queue(c);
+	conn_tls_stop(c);
 	shutdown(c->fd, SHUT_WR);
 	conn_watch(c, WATCH_READ);
 	timer_set_in(loop_sched(c->loop), &c->timer, LINGER_MS, lingered, c);
 }
 
 /* The one place where the state changes. */
-static void happens(struct conn *c, enum event event)
+void conn_happens(struct conn *c, enum conn_event event)
 {
 	const struct step *step = &life[c->state][event];
 
 	assert(step->kind == GO);
 	c->state = (unsigned char)step->next;
-	if (step->actions & LINGER)
-		linger(c);
-	if (step->actions & CLOSE_FD)
-		close_fd(c);
 	if (step->actions & TELL_SENT)
 		c->events->sent(c->arg);
+	if (step->actions & LINGER)
+		linger(c);
 	if (step->actions & TELL_LOST)
 		c->events->lost(c->arg);
+	if (step->actions & CLOSE_FD)
+		close_fd(c);
 	if (step->actions & TELL_CLOSED)
 		c->events->closed(c->arg);
 }
 
 static void lingered(void *arg)
 {
-	happens(arg, TIMEOUT);
+	conn_happens(arg, CONN_EV_TIMEOUT);
 }
 
 /* What the kernel has taken from us and the other side not yet from it. */
@@ -178,29 +179,32 @@ static void look_at_reader(void *arg)
 	else if (++c->looks < LOOKS_PER_TIMEOUT)
 		look_later(c);
 	else
-		happens(c, TIMEOUT);
+		conn_happens(c, CONN_EV_TIMEOUT);
 }
 
 /* Watching */
 
 /* While the last bytes wait for a slow reader, what it still sends is of no interest. */
-static void watch_again(struct conn *c)
+void conn_watch_again(struct conn *c)
 {
 	if (c->state == CONN_FINISHING)
 		c->interest = WATCH_RESET;
-	watch_set(c->watch, c->interest | (c->blocked ? WATCH_WRITE : 0));
+	unsigned events = conn_is_securing(c) ? WATCH_READ : c->interest;
+	watch_set(c->watch, events | (c->blocked ? WATCH_WRITE : 0));
+	if (c->tls != NULL)
+		conn_tls_look_again(c);
 }
 
 void conn_watch(struct conn *c, unsigned events)
 {
 	c->interest = events;
-	watch_again(c);
+	conn_watch_again(c);
 }
 
 static void set_blocked(struct conn *c, bool blocked)
 {
 	c->blocked = blocked;
-	watch_again(c);
+	conn_watch_again(c);
 	if (blocked)
 		wait_for_reader(c);
 	else
@@ -221,32 +225,73 @@ static ssize_t write_parts(struct conn *c, struct iovec *parts, size_t n)
 	return taken < 0 && errno == EAGAIN ? 0 : taken;
 }
 
+/* What is to be written next: plain as it was queued, or sealed. NULL: that cannot be done. */
+static struct buf *next_to_write(struct conn *c)
+{
+	return c->tls == NULL ? &c->out : conn_tls_seal(c);
+}
+
+static enum conn_io write_next(struct conn *c, struct buf *next)
+{
+	size_t size = buf_size(next);
+	struct iovec whole = { (void *)(uintptr_t)buf_span(next).p, size };
+	ssize_t taken = write_parts(c, &whole, 1);
+
+	if (taken < 0)
+		return CONN_FAILED;
+	*c->waiting -= (size_t)taken;
+	buf_take(next, (size_t)taken);
+	if ((size_t)taken == size)
+		return CONN_OK;
+	if (taken > 0 || !c->blocked)
+		set_blocked(c, true);
+	return CONN_BLOCKED;
+}
+
+/* CONN_OK: all of it was written, but for what waits for a handshake. */
+enum conn_io conn_write_queued(struct conn *c)
+{
+	struct buf *next;
+
+	while ((next = next_to_write(c)) != NULL && buf_size(next) > 0) {
+		enum conn_io io = write_next(c, next);
+		if (io != CONN_OK)
+			return io;
+	}
+	if (next == NULL)
+		return CONN_FAILED;
+	if (c->blocked)
+		set_blocked(c, false);
+	return CONN_OK;
+}
+
+/* A side that is at its end as well needs no waiting for; close_notify alone is not that. */
+static bool is_over(const struct conn *c)
+{
+	return c->state == CONN_FINISHING && c->ended && (c->tls == NULL || conn_tls_is_at_end(c));
+}
+
 static void flush(void *arg)
 {
 	struct conn *c = arg;
-	size_t size = buf_size(&c->out);
 
-	if (size > 0) {
-		struct iovec whole = { (void *)(uintptr_t)buf_span(&c->out).p, size };
-		ssize_t taken = write_parts(c, &whole, 1);
-		if (taken < 0) {
-			happens(c, BROKEN);
-			return;
-		}
-		*c->waiting -= (size_t)taken;
-		buf_take(&c->out, (size_t)taken);
-		if ((size_t)taken < size) {
-			if (taken > 0 || !c->blocked)
-				set_blocked(c, true);
-			return;
-		}
+	switch (conn_write_queued(c)) {
+	case CONN_FAILED:
+		conn_happens(c, CONN_EV_BROKEN);
+		return;
+	case CONN_BLOCKED:
+	case CONN_END:
+		return;
+	case CONN_OK:
+		break;
 	}
-	if (c->blocked)
-		set_blocked(c, false);
-	happens(c, c->state == CONN_FINISHING && c->ended ? ENDED : SENT);
+	if (conn_is_securing(c) || (c->state == CONN_OPEN && !c->owes))
+		return;
+	c->owes = false;
+	conn_happens(c, is_over(c) ? CONN_EV_ENDED : CONN_EV_SENT);
 }
 
-static void flush_later(struct conn *c)
+void conn_flush_later(struct conn *c)
 {
 	if (!c->blocked)
 		post_set(loop_sched(c->loop), &c->flush, flush, c);
@@ -254,6 +299,7 @@ static void flush_later(struct conn *c)
 
 static void add_to_queue(struct conn *c, const struct span *parts, size_t n, size_t skip)
 {
+	c->owes = true;
 	for (size_t i = 0; i < n; i++) {
 		struct span part = span_skip(parts[i], skip);
 		skip -= parts[i].n - part.n;
@@ -266,20 +312,24 @@ void conn_queue(struct conn *c, const struct span *parts, size_t n)
 {
 	assert(c->state == CONN_OPEN);
 	add_to_queue(c, parts, n, 0);
-	flush_later(c);
+	conn_flush_later(c);
 }
 
 /* A failed write is not told from here: the flush will meet the same failure. */
-void conn_send(struct conn *c, const struct span *parts, size_t n)
+static void send_sealed(struct conn *c, const struct span *parts, size_t n)
+{
+	add_to_queue(c, parts, n, 0);
+	enum conn_io io = conn_write_queued(c);
+	c->owes = io != CONN_OK;
+	if (io == CONN_FAILED)
+		conn_flush_later(c);
+}
+
+static void send_plain(struct conn *c, const struct span *parts, size_t n)
 {
 	struct iovec io[PARTS_AT_ONCE];
 	size_t size = 0;
 
-	if (n > PARTS_AT_ONCE || buf_size(&c->out) > 0) {
-		conn_queue(c, parts, n);
-		return;
-	}
-	assert(c->state == CONN_OPEN);
 	for (size_t i = 0; i < n; i++) {
 		io[i] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
 		size += parts[i].n;
@@ -291,12 +341,25 @@ void conn_send(struct conn *c, const struct span *parts, size_t n)
 	if (taken >= 0)
 		set_blocked(c, true);
 	else
-		flush_later(c);
+		conn_flush_later(c);
+}
+
+void conn_send(struct conn *c, const struct span *parts, size_t n)
+{
+	if (n > PARTS_AT_ONCE || conn_queued(c) > 0 || conn_is_securing(c)) {
+		conn_queue(c, parts, n);
+		return;
+	}
+	assert(c->state == CONN_OPEN);
+	if (c->tls != NULL)
+		send_sealed(c, parts, n);
+	else
+		send_plain(c, parts, n);
 }
 
 /* Reading */
 
-enum conn_io conn_read(struct conn *c, char *to, size_t room, size_t *n)
+static enum conn_io read_plain(struct conn *c, char *to, size_t room, size_t *n)
 {
 	ssize_t got;
 
@@ -312,26 +375,41 @@ enum conn_io conn_read(struct conn *c, char *to, size_t room, size_t *n)
 	return errno == EAGAIN ? CONN_BLOCKED : CONN_FAILED;
 }
 
+enum conn_io conn_read(struct conn *c, char *to, size_t room, size_t *n)
+{
+	return c->tls != NULL ? conn_tls_read(c, to, room, n) : read_plain(c, to, room, n);
+}
+
+/* Sealed or not: nobody looks at it. */
 static void discard(struct conn *c)
 {
 	char thrown_away[DISCARD_BYTES];
 	size_t n;
 
-	switch (conn_read(c, thrown_away, sizeof(thrown_away), &n)) {
+	switch (read_plain(c, thrown_away, sizeof(thrown_away), &n)) {
 	case CONN_BLOCKED:
 		return;
 	case CONN_END:
-		happens(c, ENDED);
+		conn_happens(c, CONN_EV_ENDED);
 		return;
 	case CONN_FAILED:
-		happens(c, BROKEN);
+		conn_happens(c, CONN_EV_BROKEN);
 		return;
 	case CONN_OK:
 		break;
 	}
 	c->discarded += n;
 	if (c->discarded > LINGER_BYTES)
-		happens(c, ENDED);
+		conn_happens(c, CONN_EV_ENDED);
+}
+
+/* Not before it is secured is anything for the owner. */
+static void handshake_ready(struct conn *c, unsigned events)
+{
+	if (events & WATCH_WRITE)
+		flush(c);
+	if (events & WATCH_READ && conn_is_securing(c))
+		conn_tls_step(c);
 }
 
 static void conn_ready(void *arg, unsigned events)
@@ -342,8 +420,12 @@ static void conn_ready(void *arg, unsigned events)
 		discard(c);
 		return;
 	}
+	if (conn_is_securing(c)) {
+		handshake_ready(c, events);
+		return;
+	}
 	if (events & WATCH_RESET) {
-		happens(c, BROKEN);
+		conn_happens(c, CONN_EV_BROKEN);
 		return;
 	}
 	if (events & WATCH_WRITE)
@@ -354,6 +436,8 @@ static void conn_ready(void *arg, unsigned events)
 		c->events->readable(c->arg);
 	else if (events & c->interest & WATCH_HANGUP)
 		c->events->hung_up(c->arg);
+	if (c->tls != NULL)
+		conn_tls_look_again(c);
 }
 
 /* Beginning and end */
@@ -374,16 +458,16 @@ bool conn_open(struct conn *c, struct loop *l, int fd, const struct conn_events 
 
 void conn_finish(struct conn *c)
 {
-	happens(c, FINISH);
+	conn_happens(c, CONN_EV_FINISH);
 	if (c->state != CONN_FINISHING)
 		return;
 	if (c->blocked)
-		watch_again(c);
+		conn_watch_again(c);
 	else
-		flush_later(c);
+		conn_flush_later(c);
 }
 
 void conn_close(struct conn *c)
 {
-	happens(c, CLOSE);
+	conn_happens(c, CONN_EV_CLOSE);
 }

@@ -146,6 +146,16 @@ struct span http_answer_leaving(void)
 	return UNSERVED("25", "the gateway has stopped");
 }
 
+struct span http_answer_plain(void)
+{
+	return SPAN("HTTP/1.1 400 Bad Request\r\n"
+	            "Content-Type: text/plain; charset=utf-8\r\n"
+	            "Content-Length: 40\r\n"
+	            "Connection: close\r\n"
+	            "\r\n"
+	            "this port speaks HTTPS, not plain HTTP\r\n");
+}
+
 void exchange_reply_parts(struct http_exchange *ex, int status, const struct http_header *headers, unsigned n,
         const struct span *parts, unsigned part_count)
 {
@@ -240,6 +250,17 @@ void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *a
 	ex->gone_arg = arg;
 	if (ex->lost)
 		post_set(loop_sched(c->conn.loop), &c->again, tell_late, c);
+}
+
+void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void *arg), void *arg)
+{
+	struct http_conn *c = http_conn_of(ex);
+
+	assert(ex->active);
+	ex->half_closed = half_closed;
+	ex->half_closed_arg = arg;
+	if (half_closed != NULL && !ex->lost && (c->conn.ended || c->hung_up))
+		http_conn_look_again(c);
 }
 
 void exchange_forever(struct http_exchange *ex)

@@ -8,7 +8,7 @@
 #define AHEAD_MAX 16384 /* bytes read ahead of an answer that is pending */
 #define BODY_READ_MAX (256 * 1024)
 #define FRESH_MS 250 /* while closing: how long a connection may take to send what it was opened for */
-#define HALF_MS 1000 /* ... and to complete a request that has begun */
+#define HALF_MS 1000 /* ... and to complete a request or a TLS handshake that has begun */
 
 static void pump(struct http_conn *c, struct span fresh);
 static void settle(struct http_conn *c);
@@ -119,10 +119,12 @@ static void close_idle(struct http_conn *c)
 {
 	struct span fresh;
 
-	if (read_some(c, &fresh) == CONN_OK)
+	if (read_some(c, &fresh) == CONN_OK) {
 		pump(c, fresh);
-	else
-		http_conn_close(c);
+		return;
+	}
+	conn_say_end(&c->conn);
+	http_conn_close(c);
 }
 
 static void deadline_came(void *arg)
@@ -195,6 +197,16 @@ static unsigned wanted_events(const struct http_conn *c)
 	return c->hung_up ? WATCH_RESET : WATCH_HANGUP;
 }
 
+static void tell_half_closed(struct http_conn *c)
+{
+	struct http_exchange *ex = &c->exchange;
+	void (*half_closed)(void *) = ex->half_closed;
+
+	ex->half_closed = NULL;
+	if (half_closed != NULL)
+		half_closed(ex->half_closed_arg);
+}
+
 /* Ends each event: what to wait for now. A client that has closed its half may still read (RFC 9112, 9.6): it gets the
  * answers that it waits for, unless it is known to have left by that. */
 static void settle(struct http_conn *c)
@@ -211,6 +223,10 @@ static void settle(struct http_conn *c)
 		http_conn_close(c);
 		return;
 	}
+	if (c->stage == STAGE_BUSY && (c->conn.ended || c->hung_up))
+		tell_half_closed(c);
+	if (c->stage == STAGE_OVER)
+		return;
 	if (c->conn.ended && !http_conn_is_our_turn(c)) {
 		end(c);
 		return;
@@ -286,7 +302,21 @@ static void conn_sent(void *arg)
 
 static void conn_lost(void *arg)
 {
-	tell_gone(arg);
+	struct http_conn *c = arg;
+	const char *why = conn_error(&c->conn);
+
+	if (why[0] != '\0')
+		http_server_tls_failed(c->server, c->peer, why);
+	tell_gone(c);
+}
+
+/* While closing a client has as long to send its request as over a plain connection. */
+static void conn_secured(void *arg)
+{
+	struct http_conn *c = arg;
+
+	if (c->server->closing && c->stage == STAGE_HEAD)
+		http_conn_set_deadline(c, http_conn_in(c, FRESH_MS));
 }
 
 static void conn_closed(void *arg)
@@ -300,9 +330,23 @@ static const struct conn_events events = {
 	.sent = conn_sent,
 	.lost = conn_lost,
 	.closed = conn_closed,
+	.secured = conn_secured,
 };
 
 /* Beginning, and winding down */
+
+static msec_t first_timeout_ms(const struct http_conn *c)
+{
+	if (!c->server->closing)
+		return c->server->conf.idle_timeout_ms;
+	return conn_is_securing(&c->conn) ? HALF_MS : FRESH_MS;
+}
+
+static void start_tls(struct http_conn *c)
+{
+	conn_start_tls(&c->conn, c->server->tls, NULL, c->server->conf.header_timeout_ms);
+	conn_answer_plain(&c->conn, http_answer_plain());
+}
 
 void http_conn_accept(struct http_server *s, int fd, const struct address *peer, bool refused)
 {
@@ -318,6 +362,8 @@ void http_conn_accept(struct http_server *s, int fd, const struct address *peer,
 	c->deadline = MONO_NEVER;
 	address_format(peer, c->peer);
 	http_server_conn_began(s, c);
+	if (s->tls != NULL)
+		start_tls(c);
 	if (refused) {
 		const struct span answer = http_answer_overloaded();
 		conn_watch(&c->conn, WATCH_READ);
@@ -325,7 +371,7 @@ void http_conn_accept(struct http_server *s, int fd, const struct address *peer,
 		end(c);
 		return;
 	}
-	http_conn_set_deadline(c, http_conn_in(c, s->closing ? FRESH_MS : s->conf.idle_timeout_ms));
+	http_conn_set_deadline(c, http_conn_in(c, first_timeout_ms(c)));
 	conn_watch(&c->conn, WATCH_READ);
 }
 
@@ -338,10 +384,10 @@ void http_conn_wind_down(struct http_conn *c)
 	else if (c->used)
 		close_idle(c);
 	else
-		http_conn_set_deadline(c, http_conn_in(c, FRESH_MS));
+		http_conn_set_deadline(c, http_conn_in(c, first_timeout_ms(c)));
 }
 
 bool http_conn_owes(const struct http_conn *c)
 {
-	return conn_queued(&c->conn) > 0 && !c->exchange.forever;
+	return c->conn.owes && conn_queued(&c->conn) > 0 && !c->exchange.forever;
 }

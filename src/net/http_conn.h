@@ -20,6 +20,8 @@ enum http_stage { STAGE_HEAD, STAGE_BODY, STAGE_BUSY, STAGE_OVER };
 struct http_exchange {
 	void (*gone)(void *arg);
 	void *gone_arg;
+	void (*half_closed)(void *arg); /* NULL: nobody asks, or it was told */
+	void *half_closed_arg;
 	bool active;     /* the handler has it */
 	bool lost;       /* the client left and nobody was told: kept until the handler ends it */
 	bool streaming;  /* its head is out */
@@ -61,6 +63,9 @@ struct http_server {
 	struct http_handler handler;
 	struct logger log;
 	struct listener *listener;
+	struct tls_context *tls; /* NULL: plain */
+	uint64_t tls_failures;
+	mono_t tls_failure_told_next;
 	char address[ADDRESS_TEXT_MAX];
 	struct list conns;
 	size_t count, refused;
@@ -133,9 +138,11 @@ void http_answer_refusal(struct http_conn *c, int status, const char *sentence, 
 void http_answer_continue(struct http_conn *c);
 struct span http_answer_overloaded(void); /* whole answers, for connections that cannot be served at all */
 struct span http_answer_leaving(void);
+struct span http_answer_plain(void); /* for a plain request to a port that speaks TLS */
 
 /* http_server.c */
 void http_server_conn_began(struct http_server *s, struct http_conn *c);
 void http_server_conn_ended(struct http_server *s, struct http_conn *c);
+void http_server_tls_failed(struct http_server *s, const char *peer, const char *why);
 
 #endif

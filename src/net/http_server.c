@@ -6,21 +6,25 @@
 
 #include "base/mem.h"
 #include "net/http_conn.h"
+#include "net/tls.h"
 
 #define REFUSED_MAX 64      /* connections over the bound that may still hear so in order, at a time */
 #define ACCEPT_STOP_MS 1000 /* before the deadline */
-#define SETTLE_MS 20        /* for handshakes that were under way when the kernel was told to keep new ones out */
+#define TLS_TOLD_EVERY_MS 10000
+#define SETTLE_MS 20 /* for handshakes that were under way when the kernel was told to keep new ones out */
 
 /* Connections */
 
-/* Without room even for a connection of its own: the answer, what has come of the request thrown away, the end. */
+/* Without room even for a connection of its own: the answer, what has come of the request thrown away, the end. Under
+ * TLS there is no answer without a handshake, and for that is no room. */
 static void refuse_at_once(void *arg, int fd)
 {
 	const struct http_server *s = arg;
 	const struct span answer = s->leaving ? http_answer_leaving() : http_answer_overloaded();
 	char thrown_away[4096];
 
-	(void)!send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (s->tls == NULL)
+		(void)!send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)!recv(fd, thrown_away, sizeof(thrown_away), MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
 	close(fd);
@@ -60,6 +64,22 @@ void http_server_conn_ended(struct http_server *s, struct http_conn *c)
 		post_set(loop_sched(s->loop), &s->step, close_step, s);
 }
 
+/* Whoever scans for ports makes a handshake fail: told now and then, or nobody would see the client whose certificate
+ * is not accepted. */
+void http_server_tls_failed(struct http_server *s, const char *peer, const char *why)
+{
+	mono_t now = loop_now(s->loop);
+
+	s->tls_failures++;
+	if (!mono_past(s->tls_failure_told_next, now)) {
+		log_debug(&s->log, "tls_failed", "a client gets no TLS", F_STR("peer", peer), F_STR("why", why));
+		return;
+	}
+	s->tls_failure_told_next = mono_add(now, TLS_TOLD_EVERY_MS);
+	log_info(&s->log, "tls_failed", "a client gets no TLS", F_STR("peer", peer), F_STR("why", why),
+	        F_INT("failures", s->tls_failures));
+}
+
 static void close_connections(struct http_server *s)
 {
 	for (struct list *node; (node = list_first(&s->conns)) != NULL;)
@@ -87,6 +107,14 @@ struct http_server *http_server_listen(struct loop *l, struct span address, cons
 	list_init(&s->conns);
 	address_format(listener_address(s->listener), s->address);
 	return s;
+}
+
+void http_server_use_tls(struct http_server *s, struct tls_context *t)
+{
+	struct tls_context *old = s->tls;
+
+	s->tls = tls_context_ref(t);
+	tls_context_unref(&old);
 }
 
 const char *http_server_address(const struct http_server *s)
@@ -204,6 +232,7 @@ void http_server_free(struct http_server **sp)
 	timer_stop(loop_sched(s->loop), &s->timer);
 	post_cancel(&s->step);
 	buf_free(&s->text);
+	tls_context_unref(&s->tls);
 	free(s->scratch);
 	free(s);
 }

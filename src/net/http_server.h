@@ -1,6 +1,6 @@
 /*
- * An HTTP/1.1 server on a listening address: it accepts, reads requests strictly, hands each to a handler, writes the
- * answers, and keeps every bound and deadline. It knows nothing of MCP.
+ * An HTTP/1.1 server on a listening address, plain or under TLS: it accepts, reads requests strictly, hands each to a
+ * handler, writes the answers, and keeps every bound and deadline. It knows nothing of MCP.
  *
  * One request at a time per connection: what is pipelined behind it waits in the buffer. The handler may answer at once
  * or later, whole (exchange_reply) or as a stream (exchange_stream, exchange_send, exchange_end). The exchange belongs
@@ -16,6 +16,7 @@
 #include "http/head.h"
 #include "loop/loop.h"
 
+struct tls_context;
 struct http_server;   /* one listening address, its connections */
 struct http_exchange; /* one request and its answer */
 
@@ -23,7 +24,7 @@ struct http_exchange; /* one request and its answer */
 struct http_server_conf {
 	size_t max_header_bytes;   /* 431 beyond */
 	size_t max_body_bytes;     /* 413 beyond */
-	msec_t header_timeout_ms;  /* 408 if a head has begun, else the connection is closed */
+	msec_t header_timeout_ms;  /* 408 if a head has begun, else the connection is closed; also of a TLS handshake */
 	msec_t body_timeout_ms;    /* 408 */
 	msec_t idle_timeout_ms;    /* between requests */
 	msec_t write_timeout_ms;   /* without a byte taken by a slow reader */
@@ -56,6 +57,13 @@ struct http_server *http_server_listen(struct loop *l, struct span address, cons
         const struct http_handler *handler, const struct logger *lg, struct err *e);
 const char *http_server_address(const struct http_server *s); /* as bound, with the port picked */
 
+/*
+ * HTTPS with this context, for connections that are accepted from now on; those that are open go on with the context
+ * that they began with. It is held. To be called before the loop turns, or to replace one by another: a port does not
+ * change its protocol.
+ */
+void http_server_use_tls(struct http_server *s, struct tls_context *t);
+
 /* The answer as a whole: Content-Length and Date are added, Connection when needed, the body may be empty. */
 void exchange_reply(
         struct http_exchange *ex, int status, const struct http_header *headers, unsigned n, struct span body);
@@ -72,6 +80,9 @@ void exchange_reply_parts(struct http_exchange *ex, int status, const struct htt
 /* The client left (reset, write error, write timeout; or its half of the connection is closed where that counts as
  * leaving, see exchange_heed_fin): called once; the exchange is gone when it returns. */
 void exchange_on_gone(struct http_exchange *ex, void (*gone)(void *arg), void *arg);
+
+/* The client has closed its half and may still read the answer, or may be gone: called once. */
+void exchange_on_half_closed(struct http_exchange *ex, void (*half_closed)(void *arg), void *arg);
 
 /* A client that closes its half of the connection has left: who does so before this answer does not want it. */
 void exchange_heed_fin(struct http_exchange *ex);

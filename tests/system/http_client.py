@@ -4,9 +4,11 @@ Every wait has a deadline; when it passes a test fails with TimeoutError instead
 """
 
 import socket
+import ssl
 import time
 
 TIMEOUT = 5.0
+TLS = {}  # addresses that speak it, and the ssl.SSLContext to talk to each
 
 
 def split_address(address):
@@ -63,6 +65,8 @@ class Connection:
         self.sock.settimeout(timeout)
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address in TLS:
+            self.sock = TLS[address].wrap_socket(self.sock, server_hostname="localhost")
         self.buffer = b""
 
     def __enter__(self):
@@ -116,7 +120,7 @@ class Connection:
             data = self.sock.recv(262144)
         except socket.timeout:
             raise TimeoutError(f"nothing more within the time; so far {self.buffer[:300]!r}") from None
-        except ConnectionError as e:
+        except (ConnectionError, ssl.SSLError) as e:
             raise Closed(type(e).__name__, self.buffer) from None
         if not data:
             raise Closed("EOF", self.buffer)

@@ -381,8 +381,9 @@ def test_a_reply_becomes_a_stream_after_15_seconds_of_silence(client):
     r = client.post(call(1, "ex__sleep", {"ms": 16500}), timeout=20)
     assert r.is_sse
     stream = EventStream(r.connection, r)
-    first = stream.next(5)
-    assert first.comments and first.data is None
+    first, second = stream.next(5), stream.next(5)
+    assert first.id and first.data == "", "what a client of this revision needs to come back"
+    assert second.comments and second.data is None
     assert stream.next_message(5)["result"]["content"][0]["text"] == "slept"
 
 
@@ -440,7 +441,7 @@ def test_a_call_without_a_name_is_invalid_params(client, params):
 def test_the_path_of_one_server_shows_it_without_prefixes(sluice):
     s = sluice.http(servers(one=example(), two=fake(tools=["only_here"])))
     with s.client("/mcp/server/two") as c:
-        assert c.tool_names() == ["echo", "sleep", "script", "received", "pid", "env", "only_here"]
+        assert c.tool_names() == ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello", "only_here"]
         assert c.text("only_here", {"text": "x"}) == "x"
         assert c.post(call(1, "two__echo")).json()["error"]["code"] == -32602
     with s.client("/mcp/server/one") as c:

@@ -6,15 +6,18 @@
 static void test_urls(void **state)
 {
 	static const struct {
-		const char *text, *host, *path;
+		const char *text, *host, *path, *name; /* NULL: not under TLS */
 	} rows[] = {
-		{ "http://127.0.0.1:8080/health", "127.0.0.1:8080", "/health" },
-		{ "http://127.0.0.1", "127.0.0.1:80", "/" },
-		{ "http://localhost/a/b?c=d#e", "127.0.0.1:80", "/a/b?c=d" },
-		{ "http://127.0.0.1:1?q=/", "127.0.0.1:1", "?q=/" },
-		{ "http://[::1]:9902/x", "[::1]:9902", "/x" },
-		{ "http://[::1]/x", "[::1]:80", "/x" },
-		{ "http://:8080/x", "127.0.0.1:8080", "/x" },
+		{ "http://127.0.0.1:8080/health", "127.0.0.1:8080", "/health", NULL },
+		{ "http://127.0.0.1", "127.0.0.1:80", "/", NULL },
+		{ "http://localhost/a/b?c=d#e", "127.0.0.1:80", "/a/b?c=d", NULL },
+		{ "http://127.0.0.1:1?q=/", "127.0.0.1:1", "?q=/", NULL },
+		{ "http://[::1]:9902/x", "[::1]:9902", "/x", NULL },
+		{ "http://[::1]/x", "[::1]:80", "/x", NULL },
+		{ "http://:8080/x", "127.0.0.1:8080", "/x", NULL },
+		{ "https://[::1]/x", "[::1]:443", "/x", "[::1]" },
+		{ "https://localhost:8443/x", "127.0.0.1:8443", "/x", "localhost" },
+		{ "https://:8443/x", "127.0.0.1:8443", "/x", "127.0.0.1" },
 	};
 
 	(void)state;
@@ -25,6 +28,9 @@ static void test_urls(void **state)
 			fail_msg("%s: %s", rows[i].text, e.text);
 		assert_string_equal(url.host, rows[i].host);
 		assert_span_is(url.path, span_of(rows[i].path));
+		assert_int_equal(url.tls, rows[i].name != NULL);
+		if (url.tls)
+			assert_string_equal(url.name, rows[i].name);
 	}
 }
 
@@ -35,7 +41,7 @@ static void test_urls_that_are_refused(void **state)
 		"nonsense",
 		"http://",
 		"http:///path",
-		"https://127.0.0.1/",
+		"https://",
 		"ftp://127.0.0.1/",
 		"HTTP//127.0.0.1",
 		"http://name.example/",

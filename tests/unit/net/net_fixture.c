@@ -23,12 +23,21 @@ static void on_gone(void *arg)
 	f->live.gone++;
 }
 
+static void on_half_closed(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->live.half_closed++;
+}
+
 static void hold(struct fixture *f, struct http_exchange *ex, bool listen)
 {
 	assert_true(f->live.held_count < HELD_MAX);
 	f->held[f->live.held_count++] = ex;
-	if (listen)
-		exchange_on_gone(ex, on_gone, f);
+	if (!listen)
+		return;
+	exchange_on_gone(ex, on_gone, f);
+	exchange_on_half_closed(ex, on_half_closed, f);
 }
 
 static void echo(struct http_exchange *ex, const struct http_request *req)

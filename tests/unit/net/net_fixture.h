@@ -16,7 +16,7 @@
 #define HELD_MAX 8
 
 struct fixture_counts {
-	unsigned held_count, requests, gone, closed;
+	unsigned held_count, requests, gone, half_closed, closed;
 };
 
 struct fixture {

@@ -65,7 +65,9 @@ static void on_closed(void *arg)
 	loop_stop(s->loop);
 }
 
-static const struct conn_events events = { on_readable, on_hung_up, on_sent, on_lost, on_closed };
+static const struct conn_events events = {
+	.readable = on_readable, .hung_up = on_hung_up, .sent = on_sent, .lost = on_lost, .closed = on_closed
+};
 
 static int set_up(void **state)
 {

@@ -66,6 +66,30 @@ static void test_a_half_closed_client_gets_its_answer(void **state)
 	assert_int_equal(f->seen.gone, 0);
 }
 
+static void test_a_half_close_is_told_once_whenever_it_comes(void **state)
+{
+	struct fixture *f = *state;
+	int early = client_open(f), late = client_open(f), never = client_open(f);
+
+	client_send(early, GET("/hold"));
+	shutdown(early, SHUT_WR);
+	fixture_await(f, &f->seen.half_closed, 1);
+	client_send(never, GET("/hold"));
+	client_send(late, GET("/stream"));
+	fixture_await(f, &f->seen.held_count, 3);
+	assert_int_equal(f->seen.half_closed, 1);
+	shutdown(late, SHUT_WR);
+	fixture_await(f, &f->seen.half_closed, 2);
+	usleep(20000);
+	fixture_call(f, fixture_look);
+	assert_int_equal(f->seen.half_closed, 2);
+	assert_int_equal(f->seen.gone, 0);
+	close_with_reset(early);
+	close_with_reset(late);
+	close_with_reset(never);
+	fixture_await(f, &f->seen.gone, 3);
+}
+
 static void test_a_reset_after_a_half_close_is_noticed(void **state)
 {
 	struct fixture *f = *state;
@@ -401,6 +425,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_reset_while_the_answer_is_pending_is_noticed),
 		TEST(test_a_half_closed_client_gets_its_answer),
+		TEST(test_a_half_close_is_told_once_whenever_it_comes),
 		TEST(test_a_reset_after_a_half_close_is_noticed),
 		TEST(test_all_that_was_sent_before_a_half_close_is_answered),
 		TEST(test_a_half_close_ends_a_stream_that_has_no_end),
