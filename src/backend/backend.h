@@ -21,6 +21,12 @@
 
 struct backend;
 
+enum backend_kind {
+	BACKEND_STDIO,   /* a child process that speaks MCP */
+	BACKEND_COMMAND, /* a command-line program, run once for each call */
+	BACKEND_HTTP
+};
+
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
 
 /* Who shares a process, or a session at an HTTP server (interface.md, 2). */
@@ -30,9 +36,17 @@ enum isolation {
 	ISOLATION_SESSION /* each client session has its own */
 };
 
+/* A tool of a command-line program that the configuration defines. */
+struct command_preset {
+	const char *name, *description; /* description: may be NULL */
+	const char *const *args;        /* behind those of the server; NULL-terminated */
+	const char *schema;             /* its inputSchema, a JSON object; NULL: positional arguments only */
+};
+
 /* One server of the configuration. Strings live as long as the configuration does, or as the copy. */
 struct backend_conf {
 	const char *name;
+	enum backend_kind kind;
 	enum startup startup;
 	msec_t startup_timeout_ms; /* one attempt: spawn, initialize, first lists */
 	msec_t request_timeout_ms, max_request_timeout_ms;
@@ -40,12 +54,22 @@ struct backend_conf {
 	msec_t idle_ms, min_idle_ms, max_idle_ms; /* idle_ms: IDLE_FIXED; min and max: IDLE_ADAPTIVE */
 	msec_t stop_eof_ms, stop_term_ms;
 	enum isolation isolation;
+	const char *roots; /* a raw JSON array, for roots/list of a server that clients share; NULL: none */
 	/* globs on the names of its tools; NULL-terminated; include NULL: all */
 	const char *const *include, *const *exclude;
-	/* stdio */
+	/* stdio, and a command-line program */
 	const char *const *argv; /* NULL-terminated */
 	const char *const *env;  /* "NAME=value", complete, NULL-terminated */
 	const char *cwd;         /* NULL: ours */
+	unsigned max_processes;  /* runs at a time; ISOLATION_SESSION: of clients, beside the one that the lists come
+	                            from */
+	/* a command-line program */
+	const char *const
+	        *help;  /* the arguments that make it tell about itself, NULL-terminated; NULL: the usual ones */
+	unsigned depth; /* help texts that are read one below another */
+	const char *const *only;              /* globs on its subcommands, word by word; NULL: all */
+	const struct command_preset *presets; /* its tools, instead of what its help text says; NULL: none */
+	size_t preset_count;
 	/* from `limits` */
 	size_t max_in_flight;
 	size_t max_message_bytes;
@@ -84,6 +108,15 @@ struct backend_client {
 struct backend_link {
 	uint64_t session; /* the client session that it is for; 0: for all */
 };
+
+/* For whom a backend is made: one of those that it takes to give each client session its own. */
+struct backend_for {
+	const struct backend_link *link; /* lives as long as the backend */
+	unsigned capabilities;           /* of enum client_capability: what the server is told that it can ask for */
+};
+
+/* What a server that clients share is told. */
+unsigned backend_shared_capabilities(const struct backend_conf *conf);
 
 /* What a server said of itself in its InitializeResult. Spans are raw JSON on one line, valid until the next hello. */
 struct backend_hello {
@@ -193,6 +226,8 @@ struct backend_ops {
 	void (*end_session)(struct backend *b, uint64_t session);
 	/* A request of the gateway's own whose answer nobody waits for (logging/setLevel). Ignored unless READY. */
 	void (*tell)(struct backend *b, enum method method, struct span params);
+	/* A notification of the client of that session; only for a server, or a part of it, that serves nobody else. */
+	void (*notify)(struct backend *b, uint64_t session, enum method method, struct span params);
 	/*
 	 * For good: nothing starts it again, and later calls end with END_BACKEND_UNAVAILABLE. STOPPED follows by an
 	 * event, in any state that it is in, and STOPPING before it while there is a process. Calls in flight end when

@@ -45,7 +45,8 @@ void handshake_start(struct handshake *h)
 	assert(h->state == HANDSHAKE_OFF);
 	json_open(&w, '{');
 	json_member_text(&w, "protocolVersion", revision_name(REVISION_NEWEST_LEGACY));
-	json_member_raw(&w, "capabilities", SPAN("{}"));
+	json_key(&w, "capabilities");
+	client_capabilities_put(&w, h->declares);
 	json_key(&w, "clientInfo");
 	json_open(&w, '{');
 	json_member_text(&w, "name", SPAN("sluice"));

@@ -53,7 +53,7 @@ static void submit(struct backend *b, struct backend_call *call, const struct me
 		return;
 	}
 	pending_add(&s->pending, call);
-	call->link = &s->link;
+	call->link = s->link;
 	life_call_begins(&s->life, stdio_now(s));
 	struct outgoing *line = outgoing_request(call, m, name);
 	call->wants_progress = span_is_set(m->progress_token);
@@ -96,12 +96,41 @@ static enum outcome cancel(struct backend *b, struct backend_call *call, struct 
 	return outcome;
 }
 
+static void answer(struct backend *b, uint64_t id, const struct pieces *outcome)
+{
+	struct stdio *s = stdio_of(b);
+	struct open_ask *ask = open_asks_find(&s->asks, id);
+	struct buf line = { 0 };
+
+	if (ask == NULL)
+		return;
+	open_ask_put_answer(&line, ask, outcome);
+	open_asks_remove(&s->asks, ask);
+	stdio_send(s, buf_span(&line));
+	buf_free(&line);
+}
+
+/* One process is for one client, or for all: nothing is kept here for a session. */
+static void end_session(struct backend *b, uint64_t session)
+{
+	(void)b;
+	(void)session;
+}
+
 static void tell(struct backend *b, enum method method, struct span params)
 {
 	struct stdio *s = stdio_of(b);
 
 	if (s->life.state == LIFE_READY)
 		stdio_request(s, method, params);
+}
+
+static void notify(struct backend *b, uint64_t session, enum method method, struct span params)
+{
+	struct stdio *s = stdio_of(b);
+
+	if (session == s->link->session && s->life.state == LIFE_READY)
+		stdio_notify(s, method, params);
 }
 
 static void stop(struct backend *b, enum backend_stop how)
@@ -193,6 +222,8 @@ static void free_backend(struct backend *b)
 	timer_stop(loop_sched(s->loop), &s->changed_timer);
 	post_cancel(&s->write_post);
 	post_cancel(&s->tell_post);
+	post_cancel(&s->asks_post);
+	open_asks_clear(&s->asks);
 	handshake_clear(&s->handshake);
 	outbox_clear(&s->outbox);
 	pending_clear(&s->pending);
@@ -203,7 +234,10 @@ static const struct backend_ops ops = {
 	.start = start,
 	.submit = submit,
 	.cancel = cancel,
+	.answer = answer,
+	.end_session = end_session,
 	.tell = tell,
+	.notify = notify,
 	.stop = stop,
 	.no_more = no_more,
 	.limit_stop = limit_stop,
@@ -226,8 +260,20 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 	life_init(&s->life, &(struct life_conf){ 0 });
 	take_conf(s, conf);
 	handshake_init(&s->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &stdio_handshake_port, s);
+	s->handshake.declares = backend_shared_capabilities(conf);
+	s->link = &s->own_link;
 	pending_init(&s->pending, loop_sched(l));
+	open_asks_init(&s->asks);
 	outbox_init(&s->outbox);
 	rate_init(&s->complaints, COMPLAINTS_PER_S, loop_now(l));
 	return &s->base;
+}
+
+void stdio_backend_dedicate(struct backend *b, const struct backend_for *whom)
+{
+	struct stdio *s = stdio_of(b);
+
+	assert(s->life.state == LIFE_STOPPED);
+	s->link = whom->link;
+	s->handshake.declares = whom->capabilities;
 }

@@ -15,4 +15,7 @@
 struct backend *stdio_backend_new(struct loop *l, struct supervisor *s, const struct backend_conf *conf,
         const struct backend_events *events, void *arg, const struct logger *lg, uint64_t seed);
 
+/* It is for one client, or one kind of client. Before it is started. */
+void stdio_backend_dedicate(struct backend *b, const struct backend_for *whom);
+
 #endif

@@ -118,8 +118,10 @@ static void state_changed(struct stdio *s, enum life_state from, enum life_event
 {
 	log_debug(&s->log, "backend_life", "a step of the server's life", F_STR("from", life_state_name(from)),
 	        F_STR("on", life_event_name(event)), F_STR("to", life_state_name(s->life.state)));
-	if (!stdio_is_talking(s))
+	if (!stdio_is_talking(s)) {
 		handshake_reset(&s->handshake);
+		stdio_lose_asks(s);
+	}
 	if (s->life.state == LIFE_FALLING || s->life.state == LIFE_BACKOFF)
 		s->fell = true;
 	if (s->life.state == LIFE_ENDED)

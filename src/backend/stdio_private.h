@@ -7,6 +7,7 @@
 
 #include "backend/handshake.h"
 #include "backend/lines.h"
+#include "backend/open_asks.h"
 #include "backend/outbox.h"
 #include "backend/pending.h"
 #include "backend/rate.h"
@@ -15,7 +16,8 @@
 
 struct stdio {
 	struct backend base; /* first */
-	struct backend_link link;
+	struct backend_link own_link;
+	const struct backend_link *link; /* its own, unless it is for one client */
 	struct loop *loop;
 	struct supervisor *supervisor;
 	struct logger log;
@@ -25,6 +27,8 @@ struct stdio {
 	struct timer timer; /* of the life */
 	struct handshake handshake;
 	struct pending pending;
+	struct open_asks asks;
+	struct post asks_post; /* for those that are lost */
 	struct outbox outbox;
 	struct post write_post; /* one write for all lines of a turn */
 
@@ -85,6 +89,9 @@ void stdio_on_writable(void *arg, unsigned events);
 void stdio_send(struct stdio *s, struct span json);
 uint64_t stdio_request(struct stdio *s, enum method method, struct span params);
 void stdio_notify(struct stdio *s, enum method method, struct span params);
+
+/* The process answers no more: what it has asked is lost. */
+void stdio_lose_asks(struct stdio *s);
 
 /* Takes the call out; its end is the caller's to tell. */
 void stdio_call_left(struct stdio *s, struct backend_call *call, bool answered);

@@ -106,16 +106,59 @@ static void on_answer(struct stdio *s, const struct message *m)
 		drop(s, "an answer that nobody waits for");
 }
 
-static void on_request(struct stdio *s, const struct message *m)
+static void tell_lost_asks(void *arg)
+{
+	struct stdio *s = arg;
+
+	for (uint64_t id; (id = open_asks_take_lost(&s->asks)) != 0;)
+		s->base.events->ask_ended(s->base.arg, id);
+}
+
+void stdio_lose_asks(struct stdio *s)
+{
+	open_asks_lose(&s->asks);
+	post_set(loop_sched(s->loop), &s->asks_post, tell_lost_asks, s);
+}
+
+static void answer_ask(struct stdio *s, const struct message *m, bool ping)
 {
 	struct buf answer = { 0 };
 
-	if (m->method_id == METHOD_PING)
+	if (ping)
 		rpc_put_result(&answer, m->id, SPAN("{}"));
 	else
-		rpc_put_error(&answer, m->id, RPC_METHOD_NOT_FOUND, SPAN("Method not found"));
+		rpc_put_error(&answer, m->id, RPC_INTERNAL_ERROR, SPAN("too many requests without an answer"));
 	stdio_send(s, buf_span(&answer));
 	buf_free(&answer);
+}
+
+static void on_request(struct stdio *s, const struct message *m)
+{
+	bool ping = m->method_id == METHOD_PING;
+
+	if (!stdio_is_talking(s)) {
+		drop(s, "a request while it is being ended");
+		return;
+	}
+	struct open_ask *ask = ping ? NULL : open_asks_add(&s->asks, m->id);
+	if (ask == NULL)
+		answer_ask(s, m, ping);
+	else
+		s->base.events->ask(s->base.arg, &(struct backend_ask){ .id = ask->id, .link = s->link }, m);
+}
+
+/* A server takes a request of its own back. */
+static void on_cancelled(struct stdio *s, const struct message *m)
+{
+	struct open_ask *ask = span_is_set(m->request_id) ? open_asks_find_own(&s->asks, m->request_id) : NULL;
+
+	if (ask == NULL) {
+		drop(s, "a cancel of nothing that is open");
+		return;
+	}
+	uint64_t id = ask->id;
+	open_asks_remove(&s->asks, ask);
+	s->base.events->ask_ended(s->base.arg, id);
 }
 
 static void on_progress(struct stdio *s, const struct message *m)
@@ -163,9 +206,13 @@ static void on_notification(struct stdio *s, const struct message *m)
 	case METHOD_PROMPTS_CHANGED:
 		on_list_changed(s, m->method_id);
 		return;
+	case METHOD_CANCELLED:
+		on_cancelled(s, m);
+		return;
 	case METHOD_MESSAGE:
 	case METHOD_RESOURCE_UPDATED:
-		s->base.events->notification(s->base.arg, &s->link, m);
+	case METHOD_ELICITATION_COMPLETE:
+		s->base.events->notification(s->base.arg, s->link, m);
 		return;
 	default:
 		drop(s, "a notification that nobody wants");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/command_line.h"
 #include "backend/stdio.h"
 #include "base/fd.h"
 #include "base/leave.h"
@@ -158,6 +159,23 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
+static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
+{
+	struct logger lg = app_logger(app, "backend");
+
+	switch (conf->kind) {
+	case BACKEND_STDIO:
+		return stdio_backend_new(
+		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
+	case BACKEND_COMMAND:
+		return command_line_new(
+		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
+	case BACKEND_HTTP:
+		break;
+	}
+	abort(); /* the configuration has refused it */
+}
+
 /* For those that have none yet. */
 static void make_backends(struct app *app, size_t server_count)
 {
@@ -165,10 +183,7 @@ static void make_backends(struct app *app, size_t server_count)
 		if (gateway_backend(app->gateway, i) != NULL)
 			continue;
 		const struct backend_conf *conf = gateway_backend_conf(app->gateway, i);
-		struct logger lg = app_logger(app, "backend");
-		gateway_attach(app->gateway, i,
-		        stdio_backend_new(app->loop, app->supervisor, conf, &gateway_backend_events,
-		                gateway_backend_arg(app->gateway, i), &lg, random_u64()));
+		gateway_attach(app->gateway, i, make_backend(app, conf, gateway_backend_arg(app->gateway, i)));
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "config/environment.h"
 #include "config/keys.h"
+#include "json/write.h"
 
 #define NAME_MAX_BYTES 32
 
@@ -16,15 +17,18 @@ struct server {
 	const char *command, *cwd;
 	const char *const *args, *const *inherit;
 	const struct json_node *env, *url, *type;
-	const struct json_node *http_only, *cli_only; /* some key that only such a server can have */
+	const struct json_node *http_only; /* some key that only such a server can have */
+	const struct json_node *tools;
 };
 
-static key_reader read_idle, read_isolation, read_type, read_roots;
+static key_reader read_idle, read_type, read_roots;
 
 static const char *const startups[] = {
 	[STARTUP_REQUIRED] = "required", [STARTUP_EAGER] = "eager", [STARTUP_LAZY] = "lazy", NULL
 };
-static const char *const isolations[] = { "shared", "lease", "session", NULL };
+static const char *const isolations[] = {
+	[ISOLATION_SHARED] = "shared", [ISOLATION_LEASE] = "lease", [ISOLATION_SESSION] = "session", NULL
+};
 
 /* clang-format off */
 static const char *const types[] = {
@@ -63,20 +67,22 @@ const struct key server_keys[] = {
 	{ KEY("minIdleTimeout",    key_duration, AT(conf.min_idle_ms)),            DEFAULT("1m"), RANGE(10, DAY) },
 	{ KEY("maxIdleTimeout",    key_duration, AT(conf.max_idle_ms)),            DEFAULT("5m"), RANGE(10, DAY) },
 	{ KEY("stop",              key_block,    0),                               BLOCK(stop_keys) },
-	{ KEY("isolation",         read_isolation, 0),                             DEFAULT("shared"), WORDS(isolations) },
+	{ KEY("isolation",         key_choice,   AT(conf.isolation)),              DEFAULT("shared"), WORDS(isolations) },
+	{ KEY("maxProcesses",      key_unsigned, AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
+	{ KEY("roots",             read_roots,   AT(conf.roots)) },
+
+	/* a command-line program */
+	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
+	{ KEY("cliHelp",           command_read_help, AT(conf.help)) },
+	{ KEY("cliDepth",          key_unsigned, AT(conf.depth)),                  DEFAULT("2"), RANGE(1, 8) },
+	{ KEY("cliOnly",           key_texts,    AT(conf.only)) },
+	{ KEY("tools",             key_node,     AT(tools)) },
 
 	/* what other kinds of server have, and what is not supported yet */
 	{ KEY("url",               key_node,     AT(url)) },
 	{ KEY("headers",           key_node,     AT(http_only)) },
 	{ KEY("tls",               key_node,     AT(http_only)) },
-	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
-	{ KEY("cliHelp",           key_node,     AT(cli_only)) },
-	{ KEY("cliDepth",          key_node,     AT(cli_only)) },
-	{ KEY("cliOnly",           key_node,     AT(cli_only)) },
-	{ KEY("tools",             key_node,     AT(cli_only)) },
-	{ KEY("roots",             read_roots,   0), .note = "roots of a shared server" },
 	{ LATER("toolAcl", "access control (toolAcl)") },
-	{ LATER("maxProcesses", "isolation other than \"shared\", and with it maxProcesses") },
 
 	/* what known clients write beside these, and Sluice has no use for */
 	{ FOREIGN("alwaysAllow") },   /* Roo Code, Kilo Code */
@@ -120,17 +126,6 @@ static void read_idle(struct reading *r, const struct key *key, const struct jso
 	}
 }
 
-static void read_isolation(struct reading *r, const struct key *key, const struct json_node *value, void *into)
-{
-	unsigned chosen = 0;
-	const struct key choice = { .words = key->words };
-
-	(void)into;
-	key_choice(r, &choice, value, &chosen);
-	if (chosen != 0)
-		reading_fault(r, value, "not supported yet: isolation other than \"shared\"");
-}
-
 /* A type of HTTP server is remembered by its node; `url` decides what the server is. */
 static void read_type(struct reading *r, const struct key *key, const struct json_node *value, void *into)
 {
@@ -142,29 +137,48 @@ static void read_type(struct reading *r, const struct key *key, const struct jso
 		((struct server *)into)->type = value;
 }
 
-static void check_root(struct reading *r, const struct json_node *root)
+/* A root as the protocol has it: {"uri", "name"}; a text alone is the uri. */
+static void put_root(struct reading *r, const struct json_node *root, struct json_writer *w)
 {
 	static const struct key root_keys[] = { { KEY("uri", key_node, 0) }, { KEY("name", key_node, 0) }, { 0 } };
-	const struct json_node *found = NULL, *uri;
+	const struct json_node *found = NULL, *uri = root, *name = NULL;
 	struct span text;
 
-	if (!reading_expect(r, root, JSON_OBJECT))
-		return;
-	keys_read(r, root_keys, root, &found);
-	uri = json_child(root, "uri");
-	if (uri == NULL)
+	if (root->type != JSON_STRING) {
+		if (!reading_expect(r, root, JSON_OBJECT))
+			return;
+		keys_read(r, root_keys, root, &found);
+		uri = json_child(root, "uri");
+		name = json_child(root, "name");
+	}
+	if (uri == NULL) {
 		reading_fault(r, root, "needs a \"uri\"");
-	else if (reading_text(r, uri, &text) && !span_starts(text, SPAN("file://")))
+		return;
+	}
+	if (!reading_text(r, uri, &text))
+		return;
+	if (!span_starts(text, SPAN("file://")))
 		reading_fault(r, uri, "must start with file://");
+	json_open(w, '{');
+	json_member_text(w, "uri", text);
+	if (name != NULL && reading_text(r, name, &text))
+		json_member_text(w, "name", text);
+	json_close(w, '}');
 }
 
 static void read_roots(struct reading *r, const struct key *key, const struct json_node *value, void *into)
 {
+	struct buf json = { 0 };
+	struct json_writer w = json_writer(&json);
+
 	if (!reading_expect(r, value, JSON_ARRAY))
 		return;
+	json_open(&w, '[');
 	for (const struct json_node *root = value->first; root != NULL; root = root->next)
-		check_root(r, root);
-	key_later(r, key, value, into);
+		put_root(r, root, &w);
+	json_close(&w, ']');
+	*(const char **)(void *)((char *)into + key->at) = arena_copy(r->arena, buf_span(&json)).p;
+	buf_free(&json);
 }
 
 /* The text of a variable; numbers and booleans as they are written, as VS Code allows. NULL: it is to be unset. */
@@ -273,6 +287,29 @@ static void settle_times(struct reading *r, const struct json_node *node, struct
 	}
 }
 
+/* Some key that only a command-line program can have. */
+static const struct json_node *cli_only(const struct json_node *node)
+{
+	static const char *const names[] = { "cliHelp", "cliDepth", "cliOnly", "tools" };
+	const struct json_node *found = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && found == NULL; i++)
+		found = keys_find(server_keys, names[i], node);
+	return found;
+}
+
+/* There is no stdin to close, and nothing between two calls to stop. */
+static void settle_command(struct reading *r, const struct json_node *node, struct server *s)
+{
+	s->conf.kind = BACKEND_COMMAND;
+	s->conf.stop_eof_ms = 0;
+	s->conf.idle = IDLE_NEVER;
+	if (s->tools != NULL)
+		command_read_tools(r, s->tools, &s->conf);
+	if (s->conf.presets != NULL && s->conf.only != NULL)
+		reading_warn(r, keys_find(server_keys, "cliOnly", node), "has no effect beside \"tools\"");
+}
+
 /* Is it a server that we can run? Says why not. */
 static bool check_kind(struct reading *r, const struct json_node *node, const struct server *s)
 {
@@ -282,14 +319,12 @@ static bool check_kind(struct reading *r, const struct json_node *node, const st
 		reading_fault(r, s->url, "not supported yet: HTTP servers (url)");
 	else if (!is_given("command", node))
 		reading_fault(r, node, "needs a \"command\"");
-	else if (s->cli)
-		reading_fault(r, json_child(node, "cli"), "not supported yet: command-line programs as servers (cli)");
 	else if (s->type != NULL)
 		reading_fault(r, s->type, "must be \"stdio\" for a server that has a \"command\"");
 	else if (s->http_only != NULL)
 		reading_fault(r, s->http_only, "only a server that has a \"url\" can have this");
-	else if (s->cli_only != NULL)
-		reading_fault(r, s->cli_only, "only a server that has \"cli\": true can have this");
+	else if (!s->cli && cli_only(node) != NULL)
+		reading_fault(r, cli_only(node), "only a server that has \"cli\": true can have this");
 	else
 		return s->command != NULL;
 	return false;
@@ -334,6 +369,8 @@ static void read_server(struct reading *r, const struct json_node *node)
 	settle_times(r, node, &s.conf);
 	if (!check_kind(r, node, &s))
 		return;
+	if (s.cli)
+		settle_command(r, node, &s);
 	make_env(r, &s);
 	make_argv(r, &s);
 	if (s.conf.env != NULL)

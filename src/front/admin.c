@@ -112,6 +112,23 @@ static void put_call_counts(struct buf *out, const struct ledger_counts *c)
 	buf_printf(out, "sluice_calls_refused_total %llu\n", (unsigned long long)c->refused);
 }
 
+static void put_total(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	put_metric(out, name, "counter", help);
+	buf_printf(out, "sluice_%s %llu\n", name, (unsigned long long)value);
+}
+
+static void put_asks(struct buf *out, const struct ask_counts *c)
+{
+	put_total(out, "server_requests_delivered_total", "Requests of servers that were shown to a client.",
+	        c->delivered);
+	put_total(
+	        out, "server_requests_refused_total", "Requests of servers that no client could be asked.", c->refused);
+	put_total(
+	        out, "server_requests_answered_total", "Requests of servers that a client has answered.", c->answered);
+	put_total(out, "stray_answers_total", "Answers of clients to nothing that they were asked.", c->stray_answers);
+}
+
 static void put_reloads(struct buf *out, const struct ledger_counts *c)
 {
 	put_metric(out, "config_reloads_total", "counter",
@@ -155,6 +172,7 @@ static void answer_metrics(
 	put_call_counts(&body, gateway_counts(p->gw));
 	put_metric(&body, "late_connections_total", "counter", "Connections accepted in lame-duck and after it.");
 	buf_printf(&body, "sluice_late_connections_total %llu\n", (unsigned long long)late_connections);
+	put_asks(&body, &gateway_counts(p->gw)->asks);
 	put_reloads(&body, gateway_counts(p->gw));
 	put_backends(&body, p->gw, state.configured);
 	put_process(&body, p);

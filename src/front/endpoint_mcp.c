@@ -82,6 +82,7 @@ static void post_message(const struct asked *a, const struct message *m)
 		break;
 	case MESSAGE_RESULT:
 	case MESSAGE_ERROR:
+		gateway_answer(a->e->gw, a->session, m);
 		respond(a->ex, a->req, 202, NULL, SPAN(""));
 		break;
 	}
@@ -105,6 +106,8 @@ static void batch_item(const struct asked *a, struct reply *r, unsigned i, struc
 		rpc_put_error(&error, m.id, RPC_INVALID_REQUEST, SPAN("initialize cannot be part of a batch"));
 	else if (m.kind == MESSAGE_REQUEST)
 		call = gateway_submit(a->e->gw, a->session, a->scope, &m, &reply_port, reply_part(r, i), &refusal);
+	else if (m.kind != MESSAGE_REQUEST)
+		gateway_answer(a->e->gw, a->session, &m);
 	if (call != NULL)
 		reply_expect(r, i, call);
 	if (buf_size(&error) > 0)

@@ -34,9 +34,9 @@ struct replay_stream {
 struct replay {
 	struct replay_conf conf;
 	struct sched *sched;
-	struct map streams; /* by name */
-	struct list all;    /* events of all streams, the oldest first */
-	size_t bytes;
+	struct map streams;   /* by name */
+	struct list all;      /* events of all streams, the oldest first */
+	size_t bytes;         /* of events and streams */
 	struct list finished; /* streams, the first to be forgotten first */
 	struct timer timer;
 	struct buf text; /* an id */
@@ -73,6 +73,7 @@ static void stream_free(struct replay_stream *s)
 		forget(list_entry(node, struct event, in_stream));
 	list_unlink(&s->in_finished);
 	map_remove_u64(&s->keeper->streams, s->name);
+	s->keeper->bytes -= sizeof(*s);
 	buf_free(&s->call);
 	free(s);
 }
@@ -113,6 +114,7 @@ struct replay_stream *replay_open(
 		random_bytes(&s->name, sizeof(s->name));
 	while (map_get_u64(&r->streams, s->name) != NULL);
 	map_put_u64(&r->streams, s->name, s);
+	r->bytes += sizeof(*s);
 	return s;
 }
 
@@ -166,7 +168,7 @@ static void keep(struct replay_stream *s, struct event *e)
 	r->bytes += cost(e);
 	while (s->bytes > r->conf.stream_bytes && oldest_of(&s->events, true) != e)
 		forget(oldest_of(&s->events, true));
-	while (r->bytes > r->conf.total_bytes)
+	while (r->bytes > r->conf.total_bytes && !list_is_empty(&r->all))
 		forget_oldest(r);
 }
 

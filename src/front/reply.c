@@ -6,9 +6,7 @@
 #include "front/event_stream.h"
 #include "front/respond.h"
 
-#define AWAY_LOOK_MS                                                                                    \
-	5000 /* how long a client may stay away while the gateway drains; official ones are back in 3 s \
-	      */
+#define AWAY_LOOK_MS 5000 /* while the gateway drains a client is waited for so long; official ones need 3 s */
 #define LEAVING_LOOK_MS 1000
 
 struct part { /* one request */

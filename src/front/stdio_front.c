@@ -283,6 +283,8 @@ static void take_text(struct stdio_front *f, struct span text)
 		take_initialize(f, &m);
 	else if (m.kind == MESSAGE_REQUEST)
 		take_request(f, &m);
+	else
+		gateway_answer(f->gw, f->session, &m);
 }
 
 /* Revision 2025-03-26 allows a line to be a batch; each message of it is answered by itself. */

@@ -9,11 +9,6 @@
 #include "mcp/bridge.h"
 #include "json/write.h"
 
-static struct call *call_of(struct backend_call *at)
-{
-	return list_entry(&at->node, struct call, at.node);
-}
-
 static void on_progress(struct backend_call *at, const struct message *m);
 static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m);
 
@@ -107,6 +102,7 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	c->port = port;
 	c->arg = arg;
 	c->session = session;
+	list_init(&c->asks);
 	list_append(&gw->calls, &c->in_gateway);
 	if (session != NULL) {
 		list_append(&session->calls, &c->in_session);
@@ -203,6 +199,7 @@ static void finish(struct call *c, const struct message *answer)
 	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
 	        F_STR("why", end_reason_name(c->why)));
 	list_unlink(&c->in_gateway);
+	asks_call_left(c);
 	if (c->port != NULL) {
 		struct pieces json = last_word(c, answer);
 		c->port->ended(c->arg, c->why, &json);
@@ -238,8 +235,10 @@ static void step_with(struct call *c, enum call_event event, const struct messag
 	}
 	if (step.actions & CALL_DO_TAKE_BACK)
 		take_back(c);
-	if (step.actions & CALL_DO_FORGET_PORT)
+	if (step.actions & CALL_DO_FORGET_PORT) {
 		c->port = NULL;
+		asks_call_left(c);
+	}
 	if (step.actions & CALL_DO_POST_END)
 		post_set(c->gw->sched, &c->post, on_posted, c);
 	if (step.actions & CALL_DO_END)
@@ -289,13 +288,13 @@ static void on_timeout(void *arg)
 	call_end_with(arg, CALL_EV_TIMEOUT, END_BACKEND_TIMEOUT, OUTCOME_UNKNOWN);
 }
 
-/* requestTimeout from now, but never beyond maxRequestTimeout from the start. */
-static void arm_timeout(struct call *c)
+/* requestTimeout from now, or for as long as a person may think, but never beyond maxRequestTimeout from the start. */
+void call_rearm(struct call *c)
 {
 	struct sched *s = c->gw->sched;
 	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
 
-	timer_set(s, &c->timeout, at, on_timeout, c);
+	timer_set(s, &c->timeout, asks_hold(c) ? c->deadline : at, on_timeout, c);
 }
 
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name)
@@ -307,7 +306,7 @@ void call_send(struct call *c, struct slot *slot, const struct message *m, struc
 	set_slot(c, slot);
 	list_append(&slot->calls, &c->in_slot);
 	call_step(c, CALL_EV_SEND);
-	arm_timeout(c);
+	call_rearm(c);
 	slot->backend->ops->submit(slot->backend, &c->at, m, name);
 }
 
@@ -315,7 +314,7 @@ static void on_progress(struct backend_call *at, const struct message *m)
 {
 	struct call *c = call_of(at);
 
-	arm_timeout(c);
+	call_rearm(c);
 	if (c->port == NULL || !span_is_set(c->token)) {
 		c->gw->counts.dropped_messages++;
 		return;

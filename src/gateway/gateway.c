@@ -28,6 +28,16 @@ static void put_server_info(struct gateway *gw)
 	json_close(&w, '}');
 }
 
+/* Whatever was kept for this client alone can go. */
+static void on_session_dropped(void *arg, struct session *session)
+{
+	struct gateway *gw = arg;
+
+	asks_session_left(gw, session);
+	slots_each (slot, gw)
+		slot->backend->ops->end_session(slot->backend, session->nonce);
+}
+
 struct gateway *gateway_new(
         const struct gateway_conf *conf, struct sched *sched, struct sessions *sessions, const struct logger *lg)
 {
@@ -43,6 +53,8 @@ struct gateway *gateway_new(
 	list_init(&gw->leaving);
 	list_init(&gw->listens);
 	put_server_info(gw);
+	elicitations_init(&gw->asks.elicitations);
+	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
 	gw->slots = mem_zalloc(gw->slot_count * sizeof(struct slot *));
 	for (size_t i = 0; i < gw->slot_count; i++)
@@ -73,6 +85,8 @@ void gateway_free(struct gateway **gwp)
 		slot_free(list_entry(node, struct slot, in_leaving));
 	for (size_t i = 0; i < gw->slot_count; i++)
 		slot_free(gw->slots[i]);
+	elicitations_clear(&gw->asks.elicitations);
+	map_free(&gw->asks.by_number);
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
@@ -198,6 +212,9 @@ void gateway_notify(struct gateway *gw, struct session *session, const struct me
 	bool cancels = m->method_id == METHOD_CANCELLED && span_is_set(m->request_id);
 	if (session != NULL && cancels && !listens_cancel(gw, session, m->request_id))
 		cancel_by_id(session, m->request_id);
+	if (session != NULL && m->method_id == METHOD_ROOTS_CHANGED)
+		slots_each (slot, gw)
+			slot->backend->ops->notify(slot->backend, session->nonce, METHOD_ROOTS_CHANGED, SPAN_NONE);
 }
 
 static bool is_lost(const struct gateway *gw, const struct slot *slot)

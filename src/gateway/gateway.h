@@ -134,6 +134,12 @@ struct session *gateway_local_session(struct gateway *gw);
 /* A client's notification. */
 void gateway_notify(struct gateway *gw, struct session *session, const struct message *m);
 
+/*
+ * A client's answer to what a server has asked of it. Taken from the session that was asked, and once; anything else is
+ * dropped and counted. `session` may be NULL.
+ */
+void gateway_answer(struct gateway *gw, struct session *session, const struct message *m);
+
 /* The client of this call is gone: `ended` will not be called. Legacy revisions: the backend finishes its work; modern:
  * the call is cancelled. */
 void gateway_client_gone(struct call *call);
@@ -201,6 +207,14 @@ void gateway_missing(const struct gateway *gw, struct buf *out);
 enum reload_result { RELOAD_APPLIED, RELOAD_REFUSED, RELOAD_UNCHANGED, RELOAD_RESULT_COUNT };
 const char *reload_result_name(enum reload_result result);
 
+/* What servers asked of clients. */
+struct ask_counts {
+	uint64_t delivered;
+	uint64_t refused;       /* nobody could be asked: no client, or not one, or it cannot do that */
+	uint64_t answered;      /* by clients */
+	uint64_t stray_answers; /* to nothing that is open, or from the wrong session */
+};
+
 /* What happened since the start. */
 struct ledger_counts {
 	uint64_t accepted;
@@ -209,6 +223,7 @@ struct ledger_counts {
 	uint64_t refused;           /* not accepted: draining, overloaded */
 	uint64_t dropped_messages;  /* log and progress messages that nobody could be given */
 	uint64_t reloads[RELOAD_RESULT_COUNT];
+	struct ask_counts asks;
 };
 const struct ledger_counts *gateway_counts(const struct gateway *gw);
 void gateway_count_dropped(struct gateway *gw); /* a front dropped a message for a slow reader */

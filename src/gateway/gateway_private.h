@@ -1,16 +1,18 @@
 /*
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
- * (which server serves a request), lists.c, listen.c (streams of news for modern clients), and news.c (what comes up
- * from the servers).
+ * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
+ * the servers), and asks.c (what they ask).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 
+#include "gateway/asks.h"
 #include "gateway/call_life.h"
 #include "gateway/gateway.h"
 #include "json/write.h"
 
+#define SLOT_PREFIX_MAX 48     /* a server's name and a slash */
 #define REQUIRED_LOSS_MS 30000 /* of a required server, before readiness fails, if that is configured */
 
 /* A configured server and what we know of it. */
@@ -35,6 +37,9 @@ struct slot {
 	bool leaving;             /* it is not in the configuration any more */
 	struct list in_leaving;
 	struct post leave_post;
+	struct list asks; /* what it asks of clients, open */
+	uint64_t refused_asks;
+	mono_t refusal_logged;
 };
 
 struct gateway {
@@ -47,6 +52,7 @@ struct gateway {
 	unsigned leaving_count;
 	struct sessions *sessions;
 	struct catalog *catalog;
+	struct asks asks;
 	struct list calls;  /* all that have not ended */
 	unsigned in_flight; /* their number */
 	struct list held;   /* those in state HELD */
@@ -78,6 +84,7 @@ struct call {
 	struct session *session; /* NULL without one */
 	struct slot *slot;       /* NULL: not at a backend */
 	struct list in_gateway, in_session, in_slot, in_held;
+	struct list asks; /* what its server asks of the client before it can go on */
 	enum call_state state;
 	enum method method;
 	int scope;
@@ -121,8 +128,13 @@ struct catalog_server *catalog_servers(const struct gateway *gw); /* as the cata
 /* call.c */
 struct call *call_new(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg);
+static inline struct call *call_of(struct backend_call *at)
+{
+	return list_entry(&at->node, struct call, at.node);
+}
 bool call_is_modern(const struct call *c); /* its client speaks the modern revision */
 void call_step(struct call *c, enum call_event event);
+void call_rearm(struct call *c); /* its time begins anew, or stands still while somebody has to answer */
 void call_answer(struct call *c, struct span result);           /* a result of our own */
 void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
 void call_fail_not_found(struct call *c);                       /* ... in the words of its revision, about its URI */

@@ -9,7 +9,6 @@
 
 #define DEBOUNCE_MS 100
 #define WARNINGS_MAX 100 /* that are logged */
-#define LOGGER_PREFIX_MAX 48
 
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures);
 static void on_hello(void *arg, const struct backend_hello *hello);
@@ -55,6 +54,8 @@ const struct backend_events gateway_backend_events = {
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_notification,
+	.ask = asks_on_ask,
+	.ask_ended = asks_on_ask_ended,
 };
 
 static void on_loss(void *arg)
@@ -186,32 +187,6 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 		news_soon(gw);
 }
 
-/*
- * The one session that has calls at this link; NULL: none has, or more than one. *first is its oldest call. Calls of
- * modern clients count as clients of their own: to them a message is about one request.
- */
-static struct session *only_caller(struct slot *slot, const struct backend_link *link, struct call **first)
-{
-	struct session *only = NULL;
-	bool any = false;
-
-	*first = NULL;
-	list_each (node, &slot->calls) {
-		struct call *c = list_entry(node, struct call, in_slot);
-		if (c->at.link != link)
-			continue;
-		if (any && (c->session == NULL || c->session != only || call_is_modern(c))) {
-			*first = NULL;
-			return NULL;
-		}
-		any = true;
-		only = c->session;
-		if (*first == NULL && c->port != NULL)
-			*first = c;
-	}
-	return only;
-}
-
 /* What a client wants to hear, about the call or at all. */
 static enum message_level level_wanted(const struct call *c, const struct session *s)
 {
@@ -219,11 +194,11 @@ static enum message_level level_wanted(const struct call *c, const struct sessio
 }
 
 /* The logger's name gets the server's in front; `room` holds that as long as the splice lives. */
-static struct splice logger_splice(const struct slot *slot, const struct message *m, char room[LOGGER_PREFIX_MAX])
+static struct splice logger_splice(const struct slot *slot, const struct message *m, char room[SLOT_PREFIX_MAX])
 {
 	if (!slot->gw->conf.prefixed || json_type_of(m->logger) != JSON_STRING)
 		return (struct splice){ .out = SPAN_NONE };
-	snprintf(room, LOGGER_PREFIX_MAX, "%s/", slot->conf->name);
+	snprintf(room, SLOT_PREFIX_MAX, "%s/", slot->conf->name);
 	return (struct splice){ .out = { m->logger.p + 1, 0 }, .in = span_of(room) };
 }
 
@@ -234,7 +209,10 @@ static void deliver_log(
 {
 	struct gateway *gw = slot->gw;
 	struct call *call;
-	struct session *to = only_caller(slot, from, &call);
+	struct session *to;
+
+	if (asks_callers(slot, from, &to, &call) != CALLERS_ONE)
+		to = NULL;
 
 	if (list_is_empty(&slot->calls) && sessions_count(gw->sessions) == 1)
 		to = list_entry(list_first(sessions_all(gw->sessions)), struct session, node);
@@ -244,7 +222,7 @@ static void deliver_log(
 	}
 	if (level < level_wanted(call, to))
 		return;
-	char room[LOGGER_PREFIX_MAX];
+	char room[SLOT_PREFIX_MAX];
 	struct splice logger = logger_splice(slot, m, room);
 	struct pieces json = pieces_splice(m->text, &logger, 1);
 	if (call != NULL) {
@@ -274,7 +252,7 @@ void news_of_call(struct call *c, const struct message *m)
 	}
 	if (level < (int)level_wanted(c, c->session))
 		return;
-	char room[LOGGER_PREFIX_MAX];
+	char room[SLOT_PREFIX_MAX];
 	struct splice logger = logger_splice(c->slot, m, room);
 	struct pieces json = pieces_splice(m->text, &logger, 1);
 	c->port->message(c->arg, &json);
@@ -287,6 +265,8 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 
 	if (level >= 0)
 		deliver_log(slot, from, m, (enum message_level)level);
+	else if (m->method_id == METHOD_ELICITATION_COMPLETE)
+		asks_elicitation_complete(slot, m);
 	else
 		slot->gw->counts.dropped_messages++;
 }
@@ -396,6 +376,7 @@ void gateway_keys_changed(struct gateway *gw)
 void gateway_session_end(struct gateway *gw, struct session **session)
 {
 	end_pushes(*session);
+	asks_session_left(gw, *session);
 	list_each (node, &(*session)->calls) {
 		struct call *c = list_entry(node, struct call, in_session);
 		list_unlink(&c->in_session);

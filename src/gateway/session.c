@@ -27,6 +27,9 @@ struct sessions {
 	size_t count;
 	struct timer idle;             /* one for all: the first of `all` is the next to be dropped */
 	struct tombstones *tombstones; /* made for the first one */
+	uint64_t last_local;           /* nonce of those without a token */
+	void (*dropped)(void *arg, struct session *session);
+	void *dropped_arg;
 };
 
 /* At most `most` bytes, and no part of a character. */
@@ -72,11 +75,13 @@ static struct session *session_at(struct list *node)
 
 static bool is_in_use(const struct session *x)
 {
-	return !span_is_set(x->token) || x->call_count > 0 || !list_is_empty(&x->pushes);
+	return !span_is_set(x->token) || x->call_count > 0 || !list_is_empty(&x->pushes) || !list_is_empty(&x->asks);
 }
 
 static void drop(struct sessions *s, struct session *x)
 {
+	if (s->dropped != NULL)
+		s->dropped(s->dropped_arg, x);
 	if (span_is_set(x->token))
 		map_remove(&s->by_token, x->token);
 	list_unlink(&x->node);
@@ -91,6 +96,7 @@ void sessions_free(struct sessions **sp)
 	if (s == NULL)
 		return;
 	*sp = NULL;
+	s->dropped = NULL;
 	list_each (node, &s->all)
 		drop(s, session_at(node));
 	timer_stop(s->sched, &s->idle);
@@ -99,6 +105,12 @@ void sessions_free(struct sessions **sp)
 	free(s->tombstones);
 	map_free(&s->by_token);
 	free(s);
+}
+
+void sessions_watch(struct sessions *s, void (*dropped)(void *arg, struct session *session), void *arg)
+{
+	s->dropped = dropped;
+	s->dropped_arg = arg;
 }
 
 static void touch(struct sessions *s, struct session *x)
@@ -163,6 +175,7 @@ static struct session *add(struct sessions *s, const struct session_claims *clai
 	x->level = LEVEL_INFO;
 	list_init(&x->calls);
 	list_init(&x->pushes);
+	list_init(&x->asks);
 	if (span_is_set(token)) {
 		x->token = (struct span){ memcpy(x + 1, token.p, token.n), token.n };
 		x->keys = key_ring_generation(s->keys);
@@ -195,7 +208,7 @@ struct session *session_create(struct sessions *s, const struct session_info *in
 
 struct session *session_create_local(struct sessions *s, const struct session_info *info)
 {
-	return add(s, &(struct session_claims){ .info = *info }, SPAN_NONE);
+	return add(s, &(struct session_claims){ .info = *info, .nonce = ++s->last_local }, SPAN_NONE);
 }
 
 static bool is_valid(const struct sessions *s, int64_t created_ms, uint64_t nonce, int64_t wall_ms)

@@ -41,6 +41,7 @@ struct session {
 	struct list calls;        /* in flight: the gateway's */
 	unsigned call_count;      /* their number; a session with calls or pushes is never dropped */
 	struct list pushes;       /* open streams: struct push in gateway.h */
+	struct list asks;         /* what servers ask of it, open: the gateway's */
 	struct list node;         /* of all, the one unused for longest first */
 	mono_t used;
 };
@@ -56,6 +57,9 @@ struct sessions; /* the table */
 struct sessions *sessions_new(
         const struct session_conf *conf, struct key_ring *keys, struct sched *sched, uint64_t seed);
 void sessions_free(struct sessions **s);
+
+/* Tells of each session whose memory is about to go, by whatever: its number is `nonce`. */
+void sessions_watch(struct sessions *s, void (*dropped)(void *arg, struct session *session), void *arg);
 
 /* A new session with a token of its own. NULL when `max` are all in use. `wall_ms` is the time of its making. */
 struct session *session_create(struct sessions *s, const struct session_info *info, int64_t wall_ms);

@@ -14,6 +14,7 @@ struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_con
 
 	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
 	list_init(&slot->calls);
+	list_init(&slot->asks);
 	return slot;
 }
 
@@ -22,6 +23,7 @@ void slot_free(struct slot *slot)
 	slot->gw->leaving_count -= slot->leaving;
 	post_cancel(&slot->leave_post);
 	list_unlink(&slot->in_leaving);
+	asks_forget(slot);
 	if (slot->backend != NULL)
 		slot->backend->ops->free(slot->backend);
 	backend_conf_free(&slot->conf);

@@ -43,7 +43,7 @@ struct tls_notes {
 	struct tls_roots **roots; /* the system's authorities, read when a first client wants them: it takes 30 ms */
 };
 
-void tls_roots_free(struct tls_roots **roots);
+void tls_roots_free(struct tls_roots **rp);
 
 /* NULL and a sentence that names the file and what is wrong with it. `notes` may be NULL. */
 struct tls_context *tls_server_new(const struct tls_server_conf *conf, const struct tls_notes *notes, struct err *e);

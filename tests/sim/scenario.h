@@ -16,6 +16,7 @@
 #define CALLS_MAX 40
 #define SESSIONS 3
 #define LISTENS 4
+#define STREAMS 6
 #define ORDERS_MAX 13
 
 struct client_call {
@@ -28,6 +29,13 @@ struct client_call {
 	mono_t until; /* it must have ended by then */
 	int id;
 	struct event make, change; /* change: it is cancelled, or its client leaves */
+};
+
+struct stream {
+	struct scenario *scenario;
+	struct push push;
+	bool open;
+	struct event make, leave;
 };
 
 /* A modern client that listens for news, until it leaves or is told that it is over. */
@@ -87,6 +95,7 @@ struct scenario {
 	unsigned detached;            /* calls of legacy clients that left: they may go on */
 	struct client_listen listens[LISTENS];
 	bool fronts_close; /* the fronts were told to */
+	struct stream streams[STREAMS];
 	struct order orders[ORDERS_MAX];
 	unsigned order_count;
 	struct timer fronts;
@@ -123,6 +132,11 @@ void clients_check(const struct scenario *sc);
 void listens_plan(struct scenario *sc, msec_t within_ms);
 void listens_stop(struct scenario *sc);
 unsigned listens_check(const struct scenario *sc); /* how many were accepted */
+
+/* Streams, each within that time; and what becomes of them when the fronts close. */
+void streams_plan(struct scenario *sc, msec_t within_ms);
+void streams_close(struct scenario *sc);
+void streams_stop(struct scenario *sc);
 
 /* Orders. The last one is a stop signal. Returns when that comes. */
 msec_t orders_plan(struct scenario *sc);

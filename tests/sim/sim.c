@@ -9,6 +9,7 @@
  *	- a request is refused only while draining or overloaded; no process is started once it drains;
  *	- phases only go on, but for a drain that is cancelled;
  *	- each process has an owner, and when the gateway leaves, none is left that it did not at least kill;
+ *	- streams for news end on the way out only, and before the fronts close; those that stay are not ended by us;
  *	- no call is in flight at STOP, and at END it is gone.
  *
  * A failure prints its seed. `sim SEED` runs that one and tells what happens; SIM_SEEDS sets how many are run.
@@ -46,6 +47,7 @@ static void on_close_fronts(void *arg, mono_t deadline)
 	sc->fronts_close = true;
 	mono_t at = mono_add(world_sched(sc->world)->now, (msec_t)below(sc->world, 1000));
 
+	streams_close(sc);
 	timer_set(world_sched(sc->world), &sc->fronts, mono_min(at, deadline), on_fronts_closed, sc);
 }
 
@@ -103,6 +105,7 @@ static void draw(struct scenario *sc)
 	msec_t within_ms = orders_plan(sc) + 5000;
 	clients_plan(sc, within_ms);
 	listens_plan(sc, within_ms);
+	streams_plan(sc, within_ms);
 	if (chance(w, 30))
 		world_stall(w, 1 + (unsigned)below(w, 4), 1 + (unsigned)below(w, 10));
 	world_on_spawn(w, check_spawn, sc);
@@ -168,6 +171,7 @@ static void run(uint64_t seed, bool verbose, struct totals *totals)
 	add_totals(totals, &sc);
 	clients_stop(&sc);
 	listens_stop(&sc);
+	streams_stop(&sc);
 	orders_stop(&sc);
 	timer_stop(sched, &sc.fronts);
 	lifecycle_free(&sc.lifecycle);

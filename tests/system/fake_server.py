@@ -21,7 +21,9 @@
   delay           seconds before each answer to tools/call
 
 Its tools: echo (its text), sleep {ms} (cancellable; {stubborn: true} answers although cancelled), received (all
-messages that came so far, raw), pid, env {name}, and
+messages that came so far, raw), pid, env {name}, ask {method, params} (asks that of the client and answers with the
+message that comes back; {"forget": true}: answers at once; a cancelled one takes its question back), hello (the params
+of initialize), and
 
   script {steps}  does the steps one after another; each is an object with one of
     line          writes that text and a line feed         raw     writes that text as it is
@@ -55,7 +57,7 @@ LISTS = {
     "resources/templates/list": ("resourceTemplates", "uriTemplate"),
     "prompts/list": ("prompts", "name"),
 }
-OWN_TOOLS = ["echo", "sleep", "script", "received", "pid", "env"]
+OWN_TOOLS = ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello"]
 
 
 def dumps(value):
@@ -90,6 +92,8 @@ class Server:
     def __init__(self):
         self.timers, self.order = [], 0
         self.received, self.cancelled = [], set()
+        self.asked, self.questions = {}, 0
+        self.hello = None
         self.lists = {
             "tools": [*OWN_TOOLS, *KNOBS.get("tools", [])],
             "resources": KNOBS.get("resources", []),
@@ -168,6 +172,9 @@ class Server:
                 return
         if method == "notifications/cancelled":
             self.cancelled.add(dumps(m["params"]["requestId"]))
+            self.take_back(m["params"]["requestId"])
+        if method is None and id in self.asked:
+            self.text(self.asked.pop(id), dumps(m))
         if method is None or id is None:
             return
         if method == "initialize":
@@ -191,6 +198,7 @@ class Server:
 
     def initialize(self, m):
         asked = m["params"]["protocolVersion"]
+        self.hello = m["params"]
         if KNOBS.get("dumb"):
             return
         if "init_error" in KNOBS or asked in KNOBS.get("refuse", []):
@@ -240,6 +248,10 @@ class Server:
         arguments = m["params"].get("arguments") or {}
         if name == "sleep":
             self.later(arguments.get("ms", 1000) / 1000, self.slept, id, arguments)
+        elif name == "ask":
+            self.ask(id, arguments)
+        elif name == "hello":
+            self.text(id, dumps(self.hello))
         elif name == "script":
             self.steps(list(arguments["steps"]), m)
         elif name == "received":
@@ -252,6 +264,24 @@ class Server:
             self.text(id, arguments["text"] if isinstance(arguments.get("text"), str) else dumps(arguments))
         else:
             self.error(id, -32602, f"Unknown tool: {name}")
+
+    def ask(self, id, arguments):
+        self.questions += 1
+        question = arguments.get("id", f"q{self.questions}")
+        message = {"jsonrpc": "2.0", "id": question, "method": arguments["method"]}
+        if "params" in arguments:
+            message["params"] = arguments["params"]
+        self.send(message)
+        if arguments.get("forget"):
+            self.text(id, "asked")
+        else:
+            self.asked[question] = id
+
+    def take_back(self, call):
+        for question, asker in list(self.asked.items()):
+            if asker == call:
+                del self.asked[question]
+                self.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": question}})
 
     def slept(self, id, arguments):
         if dumps(id) not in self.cancelled or arguments.get("stubborn"):

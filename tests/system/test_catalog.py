@@ -38,7 +38,7 @@ def two(sluice):
 
 def test_lists_come_in_the_order_of_the_configuration_and_of_the_server(two):
     names = two.tool_names()
-    fakes = ["echo", "sleep", "script", "received", "pid", "env"]
+    fakes = ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello"]
     assert names == [f"zeta__{n}" for n in fakes + ["b", "a"]] + [f"alpha__{n}" for n in fakes + ["b"]]
     assert [p["name"] for p in two.list_all("prompts/list", "prompts")] == ["zeta__p2", "zeta__p1", "alpha__p1"]
     templates = two.list_all("resources/templates/list", "resourceTemplates")
@@ -226,7 +226,7 @@ def test_pages_hold_so_many_items_and_all_of_them(paged):
         if cursor is None:
             break
         assert isinstance(cursor, str) and cursor
-    assert sizes == [10, 10, 10, 1] and len(set(names)) == 31
+    assert sizes == [10, 10, 10, 3] and len(set(names)) == 33
     assert len(paged.list_all("prompts/list", "prompts")) == 12
 
 

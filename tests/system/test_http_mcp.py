@@ -441,7 +441,7 @@ def test_a_call_without_a_name_is_invalid_params(client, params):
 def test_the_path_of_one_server_shows_it_without_prefixes(sluice):
     s = sluice.http(servers(one=example(), two=fake(tools=["only_here"])))
     with s.client("/mcp/server/two") as c:
-        assert c.tool_names() == ["echo", "sleep", "script", "received", "pid", "env", "only_here"]
+        assert c.tool_names() == ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello", "only_here"]
         assert c.text("only_here", {"text": "x"}) == "x"
         assert c.post(call(1, "two__echo")).json()["error"]["code"] == -32602
     with s.client("/mcp/server/one") as c:

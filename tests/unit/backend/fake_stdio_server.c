@@ -158,6 +158,33 @@ static void tool_ask(struct server *s, const struct message *m)
 	printf("{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"method\":\"roots/list\"}\n", SPAN_ARG(m->id));
 }
 
+/* Asks and takes it back, with an id that is a text and is written with an escape. */
+static void tool_take_back(struct server *s, const struct message *m)
+{
+	(void)s;
+	say("{\"jsonrpc\":\"2.0\",\"id\":\"\\u0071\",\"method\":\"roots/list\"}");
+	say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"x\"}}");
+	say("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"\\u0071\"}}");
+	answer(m->id, "{}");
+}
+
+static void tool_ask_and_exit(struct server *s, const struct message *m)
+{
+	(void)s;
+	(void)m;
+	say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"roots/list\"}");
+	fflush(stdout);
+	_exit(3);
+}
+
+static void tool_ask_much(struct server *s, const struct message *m)
+{
+	snprintf(s->waiting, sizeof(s->waiting), "%.*s", SPAN_ARG(m->id));
+	s->answers = 1;
+	for (int i = 0; i < 257; i++)
+		printf("{\"jsonrpc\":\"2.0\",\"id\":\"m%d\",\"method\":\"roots/list\"}\n", i);
+}
+
 /* The id comes last, as with the TypeScript SDK. */
 static void tool_huge(struct server *s, const struct message *m)
 {
@@ -253,6 +280,9 @@ static const struct tool {
 	{ "\"progress\"", tool_progress },
 	{ "\"noise\"", tool_noise },
 	{ "\"ask\"", tool_ask },
+	{ "\"take_back\"", tool_take_back },
+	{ "\"ask_and_exit\"", tool_ask_and_exit },
+	{ "\"ask_much\"", tool_ask_much },
 	{ "\"huge\"", tool_huge },
 	{ "\"bad\"", tool_bad },
 	{ "\"batch\"", tool_batch },

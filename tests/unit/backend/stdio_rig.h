@@ -37,7 +37,9 @@ struct rig {
 	char why[300];
 	unsigned failures;
 	int hellos, lists, tools;
-	struct buf notes; /* a line for each state and notification */
+	struct buf notes;  /* a line for each state, notification, ask and end of one */
+	const char *reply; /* to each ask, at once; NULL: none */
+	uint64_t asked;    /* the last one */
 };
 
 struct call {
@@ -91,11 +93,38 @@ static inline void on_note(void *arg, const struct backend_link *from, const str
 	buf_printf(&r->notes, "%.*s\n", SPAN_ARG(m->text));
 }
 
+static inline void on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
+{
+	struct rig *r = arg;
+
+	assert_false(r->down);
+	assert_null(ask->call);
+	assert_int_equal(ask->link->session, 0);
+	assert_true(ask->id > r->asked);
+	r->asked = ask->id;
+	buf_printf(&r->notes, "asks %llu %.*s\n", (unsigned long long)ask->id, SPAN_ARG(m->method));
+	if (r->reply == NULL)
+		return;
+	struct pieces outcome = pieces_of(span_of(r->reply));
+	r->b->ops->answer(r->b, ask->id, &outcome);
+	r->b->ops->answer(r->b, ask->id, &outcome); /* is ignored */
+}
+
+static inline void on_ask_ended(void *arg, uint64_t id)
+{
+	struct rig *r = arg;
+
+	assert_false(r->down);
+	buf_printf(&r->notes, "asks no more %llu\n", (unsigned long long)id);
+}
+
 static const struct backend_events events = {
 	.state = on_state,
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_note,
+	.ask = on_ask,
+	.ask_ended = on_ask_ended,
 };
 
 static inline void on_progress(struct backend_call *call, const struct message *m)

@@ -17,6 +17,8 @@ static const struct backend_conf plain = {
 	.argv = argv,
 	.env = env,
 	.include = globs,
+	.depth = 2,
+	.max_processes = 16,
 };
 
 static void test_a_copy_has_everything_of_its_own(void **state)
@@ -36,19 +38,50 @@ static void test_a_copy_has_everything_of_its_own(void **state)
 	backend_conf_free(&copy);
 }
 
+static void test_a_copy_has_its_own_tools(void **state)
+{
+	static const struct command_preset presets[] = {
+		{ .name = "up", .description = "goes up", .args = argv, .schema = "{}" },
+		{ .name = "down", .args = argv },
+	};
+	struct backend_conf conf = plain;
+
+	(void)state;
+	conf.kind = BACKEND_COMMAND;
+	conf.help = argv;
+	conf.only = globs;
+	conf.presets = presets;
+	conf.preset_count = 2;
+	struct backend_conf *copy = backend_conf_copy(&conf);
+	assert_int_equal(backend_conf_compare(&conf, copy), BACKEND_SAME);
+	assert_ptr_not_equal(copy->presets[1].name, presets[1].name);
+	assert_string_equal(copy->presets[0].schema, "{}");
+	assert_null(copy->presets[1].description);
+	assert_ptr_not_equal(copy->help, conf.help);
+	assert_string_equal(copy->only[0], "get_*");
+	backend_conf_free(&copy);
+}
+
 static void test_only_what_makes_the_process_replaces_it(void **state)
 {
 	static const char *const more[] = { "server", "--fast", "--more", NULL };
 	static const char *const fewer[] = { "server", NULL };
 	static const char *const rotated[] = { "PATH=/bin", "TOKEN=2", NULL };
-	struct backend_conf b[4] = { plain, plain, plain, plain };
+	static const struct command_preset presets[] = { { .name = "t", .args = fewer } };
+	struct backend_conf b[9] = { plain, plain, plain, plain, plain, plain, plain, plain, plain };
 
 	(void)state;
 	b[0].argv = more;
 	b[1].argv = fewer;
 	b[2].env = rotated;
 	b[3].cwd = "/srv";
-	for (size_t i = 0; i < 4; i++) {
+	b[4].kind = BACKEND_COMMAND;
+	b[5].help = fewer;
+	b[6].depth = 3;
+	b[7].only = globs;
+	b[8].presets = presets;
+	b[8].preset_count = 1;
+	for (size_t i = 0; i < 9; i++) {
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_REPLACED);
 		assert_int_equal(backend_conf_compare(&b[i], &plain), BACKEND_REPLACED);
 	}
@@ -56,10 +89,10 @@ static void test_only_what_makes_the_process_replaces_it(void **state)
 
 static void test_everything_else_only_retunes_it(void **state)
 {
-	struct backend_conf b[12];
+	struct backend_conf b[13];
 
 	(void)state;
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < 13; i++)
 		b[i] = plain;
 	b[0].startup = STARTUP_LAZY;
 	b[1].startup_timeout_ms++;
@@ -73,7 +106,8 @@ static void test_everything_else_only_retunes_it(void **state)
 	b[9].stop_term_ms++;
 	b[10].include = NULL;
 	b[11].exclude = globs;
-	for (size_t i = 0; i < 12; i++)
+	b[12].max_processes = 1;
+	for (size_t i = 0; i < 13; i++)
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_RETUNED);
 }
 
@@ -81,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_copy_has_everything_of_its_own),
+		cmocka_unit_test(test_a_copy_has_its_own_tools),
 		cmocka_unit_test(test_only_what_makes_the_process_replaces_it),
 		cmocka_unit_test(test_everything_else_only_retunes_it),
 	};

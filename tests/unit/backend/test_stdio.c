@@ -94,10 +94,57 @@ static void test_requests_of_the_server_are_answered_and_never_taken_for_answers
 
 	(void)state;
 	rig_start(&r, "ok");
+	r.reply = "\"result\":{\"roots\":\n[]}";
 	call(&r, &c, "ask");
 	expect_end(&c, END_RESULT, OUTCOME_KNOWN);
 	assert_true(notes_have(&r, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"));
-	assert_true(notes_have(&r, "\"id\":3,\"error\":{\"code\":-32601,"));
+	assert_true(notes_have(&r, "asks 1 \"roots/list\"\n"));
+	assert_true(notes_have(&r, "\"id\":3,\"result\":{\"roots\": []}}"));
+	assert_false(notes_have(&r, "asks no more"));
+	rig_end(&r);
+}
+
+static void test_a_server_takes_its_request_back(void **state)
+{
+	struct call c;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "ok");
+	call(&r, &c, "take_back");
+	assert_true(notes_have(&r, "asks 1 \"roots/list\"\nasks no more 1\n"));
+	assert_int_equal(stats_of(&r).dropped, 1);
+	rig_end(&r);
+}
+
+static void test_what_a_server_asked_ends_with_its_process(void **state)
+{
+	struct call c;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "ok");
+	call(&r, &c, "ask_and_exit");
+	expect_end(&c, END_BACKEND_EXITED, OUTCOME_UNKNOWN);
+	assert_true(run_until(&r, is_backoff));
+	assert_true(notes_have(&r, "asks no more 1\n"));
+	rig_end(&r);
+}
+
+static void test_open_requests_of_a_server_are_bounded(void **state)
+{
+	struct call c;
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "ok");
+	call(&r, &c, "ask_much");
+	assert_true(notes_have(&r, "\"id\":\"m256\",\"error\":{\"code\":-32603,"));
+	assert_int_equal(r.asked, 256);
+	stop(&r, BACKEND_STOP_LADDER);
+	assert_true(run_until(&r, is_stopped));
+	assert_true(notes_have(&r, "asks no more 1\n"));
+	assert_true(notes_have(&r, "asks no more 256\n"));
 	rig_end(&r);
 }
 
@@ -293,6 +340,9 @@ int main(void)
 		cmocka_unit_test(test_lines_that_are_nobodys_are_skipped_and_counted),
 		cmocka_unit_test(test_progress_reaches_the_call_that_planted_a_token_and_no_other),
 		cmocka_unit_test(test_requests_of_the_server_are_answered_and_never_taken_for_answers),
+		cmocka_unit_test(test_a_server_takes_its_request_back),
+		cmocka_unit_test(test_what_a_server_asked_ends_with_its_process),
+		cmocka_unit_test(test_open_requests_of_a_server_are_bounded),
 		cmocka_unit_test(test_an_answer_that_cannot_be_read_ends_its_call),
 		cmocka_unit_test(test_batches_are_taken_from_a_server_of_2025_03_26_only),
 		cmocka_unit_test(test_a_changed_list_is_fetched_anew_and_not_for_each_word_of_it),

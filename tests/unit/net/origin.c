@@ -19,7 +19,7 @@ struct origin_conn {
 	const struct origin_line *line; /* being answered */
 	size_t said;
 	struct timer timer;
-	bool gone, deaf;
+	bool gone, deaf, tunnel;
 };
 
 /* The server */
@@ -83,6 +83,10 @@ static void go_on(void *arg)
 	}
 	say_more(c, line->more);
 	c->line = NULL;
+	if (c->tunnel && line->then == THEN_KEEP) {
+		c->tunnel = false;
+		conn_start_tls(&c->conn, c->origin->tls, NULL, 10000);
+	}
 	if (line->then == THEN_KEEP)
 		work(c);
 	else if (line->then == THEN_CLOSE)
@@ -107,6 +111,10 @@ static size_t request_size(struct span text, bool early)
 	static struct request_head head;
 	size_t scanned = 0, used = 0;
 
+	if (span_starts(text, SPAN("CONNECT "))) {
+		const char *end = memmem(text.p, text.n, "\r\n\r\n", 4);
+		return end != NULL ? (size_t)(end + 4 - text.p) : 0;
+	}
 	if (text.n == 0 || request_head_parse(text, 65536, &scanned, &head, &used) == HEAD_MORE)
 		return 0;
 	assert_int_not_equal(used, 0);
@@ -128,8 +136,10 @@ static void work(struct origin_conn *c)
 	c->deaf = line->early;
 	o->next++;
 	o->requests++;
-	buf_free(&o->last);
-	buf_add(&o->last, span_cut(buf_span(&c->in), size));
+	c->tunnel = o->tunnels && span_starts(buf_span(&c->in), SPAN("CONNECT "));
+	struct buf *last = c->tunnel ? &o->connect : &o->last;
+	buf_free(last);
+	buf_add(last, span_cut(buf_span(&c->in), size));
 	buf_take(&c->in, size);
 	answer(c, line);
 }
@@ -183,7 +193,7 @@ static void on_accepted(void *arg, int fd, const struct address *peer)
 	o->accepted++;
 	o->open++;
 	list_append(&o->conns, &c->node);
-	if (o->tls != NULL)
+	if (o->tls != NULL && !o->tunnels)
 		conn_start_tls(&c->conn, o->tls, NULL, 10000);
 	conn_watch(&c->conn, WATCH_READ);
 }
@@ -221,6 +231,7 @@ void origin_close(struct origin *o)
 	listener_close(&o->listener);
 	origin_cut_all(o, false);
 	buf_free(&o->last);
+	buf_free(&o->connect);
 	tls_context_unref(&o->tls);
 }
 

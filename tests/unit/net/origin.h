@@ -31,14 +31,14 @@ struct origin {
 	struct loop *loop;
 	struct listener *listener;
 	unsigned port;
-	struct tls_context *tls;
+	struct tls_context *tls; /* ours to give back */
 	const struct origin_line *lines;
 	size_t line_count, next;
 	struct list conns;
 	unsigned accepted, open, requests;
-	struct buf last; /* the last request, as it came */
-	size_t queued;   /* that the client has not taken */
-	bool tunnels;    /* after a CONNECT all is echoed from a TLS server of its own */
+	struct buf last, connect; /* the last request, as it came; the last CONNECT */
+	size_t queued;            /* that the client has not taken */
+	bool tunnels;             /* TLS begins after a CONNECT, and not at once */
 };
 
 void origin_open(struct origin *o, struct loop *l, const char *address, const struct origin_line *lines, size_t n);

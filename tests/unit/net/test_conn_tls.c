@@ -492,7 +492,7 @@ static void test_a_handshake_has_a_deadline(void **state)
 
 	open_server(scene, 100);
 	for (int i = 0; i < 500 && scene->s.lost == 0; i++) {
-		(void)!send(scene->peer, i == 0 ? "\x16" : i == 1 ? "\x03" : i == 2 ? "\x01" : "\x01", 1, MSG_NOSIGNAL);
+		(void)!send(scene->peer, i == 0 ? "\x16" : i == 1 ? "\x03" : "\x01", 1, MSG_NOSIGNAL);
 		run_for(scene, 5);
 	}
 	assert_int_equal(scene->s.lost, 1);
@@ -796,6 +796,7 @@ static void test_a_context_may_go_while_connections_hold_it(void **state)
 	tls_context_unref(&scene->of_server);
 	tls_context_unref(&scene->of_client);
 	await(scene, &scene->c.secured, 1);
+	await(scene, &scene->s.secured, 1);
 	do_in_loop(scene, send_both);
 	await_bytes(scene, &scene->s, 15);
 }
