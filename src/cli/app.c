@@ -7,6 +7,7 @@
 #include "backend/command_line.h"
 #include "backend/isolated.h"
 #include "backend/stdio.h"
+#include "backend/streamable_http.h"
 #include "base/fd.h"
 #include "base/leave.h"
 #include "base/mem.h"
@@ -160,6 +161,16 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
+static struct backend *make_http_backend(struct app *app, const struct backend_conf *conf,
+        const struct backend_events *events, void *arg, const struct logger *lg)
+{
+	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
+	struct backend *b = streamable_http_new(app->loop, site, conf, events, arg, lg, random_u64());
+
+	http_site_release(&site);
+	return b;
+}
+
 static struct backend *make_plain(
         struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
@@ -171,9 +182,9 @@ static struct backend *make_plain(
 	case BACKEND_COMMAND:
 		return command_line_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
 	case BACKEND_HTTP:
-		break;
+		return make_http_backend(app, conf, events, arg, &lg);
 	}
-	abort(); /* the configuration has refused it */
+	abort();
 }
 
 static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
@@ -242,6 +253,7 @@ static bool make_parts(struct app *app, struct err *e)
 		return false;
 	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
+	app->resolver = resolver_new(app->loop, NULL);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
 		return false;
