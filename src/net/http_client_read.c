@@ -249,8 +249,10 @@ void http_client_read_rest(struct http_client_conn *l)
 
 	for (int reads = 0; more && !l->fetch->paused && reads < READS_AT_THE_END; reads++)
 		more = read_some(l);
-	if (l->state == LINK_BUSY && l->conn.state != CONN_OPEN)
-		failed(l);
+	if (l->state == LINK_BUSY)
+		http_client_conn_fail(l, FETCH_LOST, "%s",
+		        l->conn.state == CONN_LINGERING ? "the server did not take the request in time"
+		                                        : "the connection was reset");
 }
 
 /* The proxy's answer to CONNECT: without a body when it is 2xx, and else the connection goes. */
