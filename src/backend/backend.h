@@ -113,6 +113,7 @@ struct backend_link {
 struct backend_for {
 	const struct backend_link *link; /* lives as long as the backend */
 	unsigned capabilities;           /* of enum client_capability: what the server is told that it can ask for */
+	bool without_lists;              /* another one fetches them */
 };
 
 /* What a server that clients share is told. */
@@ -199,6 +200,7 @@ struct backend_stats {
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
 	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
+	unsigned processes;        /* or sessions at an HTTP server */
 	const char *transport;     /* "stdio"; NULL: not known yet */
 	const char *last_error;    /* sentence, or NULL */
 };

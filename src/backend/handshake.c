@@ -352,6 +352,10 @@ static void ask_for_lists(struct handshake *h, mono_t now)
 	};
 
 	h->state = HANDSHAKE_LISTS;
+	if (h->without_lists) {
+		finish_if_complete(h);
+		return;
+	}
 	for (int kind = 0; kind < LIST_KINDS; kind++) {
 		h->fetches[kind].offered = h->fetches[kind].first = offered[kind];
 		if (offered[kind])

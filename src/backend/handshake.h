@@ -54,6 +54,7 @@ struct handshake {
 	size_t max_bytes;     /* of one list */
 	msec_t page_limit_ms; /* a list that had no answer for so long is asked for anew when it changes again */
 	unsigned declares;    /* of enum client_capability: what we say that we can do for the server */
+	bool without_lists;   /* the first words are enough */
 	enum handshake_state state;
 	uint64_t initialize_id;
 	struct backend_hello hello;
