@@ -58,6 +58,15 @@ struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
 	copy->conf.argv = copy_texts(a, conf->argv);
 	copy->conf.env = copy_texts(a, conf->env);
 	copy->conf.cwd = copy_text(a, conf->cwd);
+	copy->conf.url = copy_text(a, conf->url);
+	copy->conf.headers = copy_texts(a, conf->headers);
+	copy->conf.tls_ca = copy_text(a, conf->tls_ca);
+	copy->conf.tls_cert = copy_text(a, conf->tls_cert);
+	copy->conf.tls_key = copy_text(a, conf->tls_key);
+	copy->conf.tls_name = copy_text(a, conf->tls_name);
+	copy->conf.http_proxy = copy_text(a, conf->http_proxy);
+	copy->conf.https_proxy = copy_text(a, conf->https_proxy);
+	copy->conf.proxy_spared = copy_text(a, conf->proxy_spared);
 	copy->conf.roots = copy_text(a, conf->roots);
 	copy->conf.help = copy_texts(a, conf->help);
 	copy->conf.only = copy_texts(a, conf->only);
@@ -101,6 +110,14 @@ static bool same_process(const struct backend_conf *a, const struct backend_conf
 	       cstr_eq(a->cwd, b->cwd) && a->isolation == b->isolation && (a->roots == NULL) == (b->roots == NULL);
 }
 
+static bool same_site(const struct backend_conf *a, const struct backend_conf *b)
+{
+	return cstr_eq(a->url, b->url) && a->http_type == b->http_type && cstrs_eq(a->headers, b->headers) &&
+	       cstr_eq(a->tls_ca, b->tls_ca) && cstr_eq(a->tls_cert, b->tls_cert) && cstr_eq(a->tls_key, b->tls_key) &&
+	       cstr_eq(a->tls_name, b->tls_name) && cstr_eq(a->http_proxy, b->http_proxy) &&
+	       cstr_eq(a->https_proxy, b->https_proxy) && cstr_eq(a->proxy_spared, b->proxy_spared);
+}
+
 static bool same_tuning(const struct backend_conf *a, const struct backend_conf *b)
 {
 	return a->startup == b->startup && a->startup_timeout_ms == b->startup_timeout_ms &&
@@ -115,7 +132,7 @@ static bool same_tuning(const struct backend_conf *a, const struct backend_conf 
 
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b)
 {
-	if (!same_process(a, b))
+	if (a->kind != b->kind || !same_process(a, b) || !same_site(a, b))
 		return BACKEND_REPLACED;
 	return same_tuning(a, b) ? BACKEND_SAME : BACKEND_RETUNED;
 }

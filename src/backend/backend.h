@@ -24,7 +24,7 @@ struct backend;
 enum backend_kind {
 	BACKEND_STDIO,   /* a child process that speaks MCP */
 	BACKEND_COMMAND, /* a command-line program, run once for each call */
-	BACKEND_HTTP
+	BACKEND_HTTP     /* a server behind a URL */
 };
 
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
@@ -35,6 +35,9 @@ enum isolation {
 	ISOLATION_LEASE,  /* all, but calls of clients that the server may ask something run one at a time */
 	ISOLATION_SESSION /* each client session has its own */
 };
+
+/* How an HTTP server is spoken to: found out, Streamable HTTP of any revision, HTTP+SSE of 2024-11-05. */
+enum http_type { HTTP_TYPE_AUTO, HTTP_TYPE_STREAMABLE, HTTP_TYPE_SSE };
 
 /* A tool of a command-line program that the configuration defines. */
 struct command_preset {
@@ -63,6 +66,12 @@ struct backend_conf {
 	const char *cwd;         /* NULL: ours */
 	unsigned max_processes;  /* runs at a time; ISOLATION_SESSION: of clients, beside the one that the lists come
 	                            from */
+	/* HTTP */
+	const char *url; /* checked */
+	enum http_type http_type;
+	const char *const *headers; /* name, value, name, value, ..., NULL-terminated; NULL: none */
+	const char *tls_ca, *tls_cert, *tls_key, *tls_name;  /* files, and whom to expect; NULL: the default */
+	const char *http_proxy, *https_proxy, *proxy_spared; /* HTTP_PROXY, HTTPS_PROXY, NO_PROXY; NULL: not set */
 	/* a command-line program */
 	const char *const
 	        *help;  /* the arguments that make it tell about itself, NULL-terminated; NULL: the usual ones */
@@ -84,7 +93,7 @@ void backend_conf_free(struct backend_conf **conf);
 enum backend_change {
 	BACKEND_SAME,
 	BACKEND_RETUNED, /* times, limits, startup, what is shown: `configure` does it */
-	BACKEND_REPLACED /* command, arguments, environment, folder: another process */
+	BACKEND_REPLACED /* command, arguments, environment, folder; URL, headers: another process, another session */
 };
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b);
 
@@ -113,6 +122,7 @@ struct backend_link {
 struct backend_for {
 	const struct backend_link *link; /* lives as long as the backend */
 	unsigned capabilities;           /* of enum client_capability: what the server is told that it can ask for */
+	bool without_lists;              /* another one fetches them */
 };
 
 /* What a server that clients share is told. */
@@ -145,6 +155,7 @@ struct backend_call {
 	struct list node;                    /* in the backend: all its calls */
 	uint64_t id;                         /* on the backend's wire */
 	struct outgoing *unsent;             /* the queued line, while no byte of it was accepted by a write */
+	struct http_trip *trip;              /* at an HTTP server: its request and what comes back */
 	bool wants_progress;                 /* we planted a token */
 	bool modern;                         /* it was asked in the modern revision, and so is the answer */
 	enum end_reason why;                 /* while its end is due: what will be told */
@@ -199,6 +210,7 @@ struct backend_stats {
 	uint64_t starts, restarts; /* all starts; those that followed a death or a failure */
 	uint64_t dropped;          /* messages from it that nobody wanted, and to it that it did not read */
 	int pid;                   /* 0: no process */
+	unsigned processes;        /* or sessions at an HTTP server */
 	const char *transport;     /* "stdio"; NULL: not known yet */
 	const char *last_error;    /* sentence, or NULL */
 };

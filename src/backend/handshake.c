@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "mcp/meta.h"
 #include "json/write.h"
 
 #define SHOWN_MAX 200 /* of what a server wrote, in a sentence of ours */
@@ -43,6 +44,7 @@ void handshake_start(struct handshake *h)
 	struct json_writer w = json_writer(&params);
 
 	assert(h->state == HANDSHAKE_OFF);
+	h->modern = false;
 	json_open(&w, '{');
 	json_member_text(&w, "protocolVersion", revision_name(REVISION_NEWEST_LEGACY));
 	json_key(&w, "capabilities");
@@ -56,6 +58,14 @@ void handshake_start(struct handshake *h)
 	h->state = HANDSHAKE_INITIALIZE;
 	h->initialize_id = h->port->request(h->arg, METHOD_INITIALIZE, buf_span(&params));
 	buf_free(&params);
+}
+
+void handshake_discover(struct handshake *h)
+{
+	assert(h->state == HANDSHAKE_OFF);
+	h->modern = true;
+	h->state = HANDSHAKE_INITIALIZE;
+	h->initialize_id = h->port->request(h->arg, METHOD_DISCOVER, SPAN_NONE);
 }
 
 static void fail(struct handshake *h, const struct err *e)
@@ -318,6 +328,16 @@ static struct span keep(char **to, struct span value, enum json_type type)
 	return kept;
 }
 
+/* A modern server says it in `_meta`, if at all. */
+static struct span server_info(const struct handshake *h, struct span result)
+{
+	struct span meta = json_member(result, "_meta");
+
+	if (!h->modern)
+		return json_member(result, "serverInfo");
+	return json_type_of(meta) == JSON_OBJECT ? json_member(meta, META_SERVER) : SPAN_NONE;
+}
+
 /* The new hello replaces the old one only after its listener has heard of it. */
 static void say_hello(struct handshake *h, enum revision revision, struct span result)
 {
@@ -335,7 +355,7 @@ static void say_hello(struct handshake *h, enum revision revision, struct span r
 		.prompts = offers(capabilities, "prompts"),
 		.completions = offers(capabilities, "completions"),
 		.logging = offers(capabilities, "logging"),
-		.server_info = keep(&at, json_member(result, "serverInfo"), JSON_OBJECT),
+		.server_info = keep(&at, server_info(h, result), JSON_OBJECT),
 		.instructions = keep(&at, json_member(result, "instructions"), JSON_STRING),
 	};
 	h->port->hello(h->arg, &h->hello);
@@ -352,12 +372,16 @@ static void ask_for_lists(struct handshake *h, mono_t now)
 	};
 
 	h->state = HANDSHAKE_LISTS;
+	if (h->without_lists) {
+		finish_if_complete(h);
+		return;
+	}
 	for (int kind = 0; kind < LIST_KINDS; kind++) {
-		h->fetches[kind].offered = h->fetches[kind].first = offered[kind];
-		if (offered[kind])
+		h->fetches[kind].offered = h->fetches[kind].first = offered[kind] && !h->only_hello;
+		if (h->fetches[kind].offered)
 			fetch_start(h, (enum list_kind)kind, now);
 	}
-	for (int kind = 0; kind < LIST_KINDS && h->state == HANDSHAKE_LISTS; kind++)
+	for (int kind = 0; kind < LIST_KINDS && h->state == HANDSHAKE_LISTS && !h->only_hello; kind++)
 		if (!offered[kind])
 			h->port->list(h->arg, (enum list_kind)kind, &(struct item_list){ 0 });
 	finish_if_complete(h);
@@ -383,17 +407,38 @@ static bool check_hello(const struct message *m, enum revision *revision, struct
 	return true;
 }
 
+static bool check_discovered(const struct message *m, enum revision *revision, struct err *e)
+{
+	struct span versions = m->kind == MESSAGE_RESULT && json_type_of(m->result) == JSON_OBJECT
+	                               ? json_member(m->result, "supportedVersions")
+	                               : SPAN_NONE;
+	struct json_walk w = json_walk(versions);
+	struct span version;
+
+	if (m->kind == MESSAGE_ERROR) {
+		explain_error(e, METHOD_DISCOVER, m->error);
+		return false;
+	}
+	*revision = REVISION_MODERN;
+	while (json_next(&w, NULL, &version))
+		if (json_string_is(version, revision_name(REVISION_MODERN)))
+			return true;
+	return err_set(e, "server/discover: the server does not name a version that we speak");
+}
+
 static void initialize_answer(struct handshake *h, const struct message *m, mono_t now)
 {
 	enum revision revision = REVISION_NONE;
 	struct err e;
 
 	h->initialize_id = 0;
-	if (!check_hello(m, &revision, &e)) {
+	if (h->modern ? !check_discovered(m, &revision, &e) : !check_hello(m, &revision, &e)) {
 		fail(h, &e);
 		return;
 	}
-	h->port->notify(h->arg, METHOD_INITIALIZED);
+	h->hello.revision = revision;
+	if (!h->modern)
+		h->port->notify(h->arg, METHOD_INITIALIZED);
 	say_hello(h, revision, m->result);
 	if (h->state == HANDSHAKE_INITIALIZE)
 		ask_for_lists(h, now);

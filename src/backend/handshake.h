@@ -1,8 +1,8 @@
 /*
- * What a client says to a server before and beside the calls: initialize, initialized, then all pages of all lists
- * that the server's capabilities offer, and a list again when the server says that it changed. Pure protocol: messages
- * go out through a port and come in by function call, so every transport uses the same one. The owner embeds a struct
- * handshake, gives the ids and keeps the time of the whole attempt.
+ * What a client says to a server before and beside the calls: initialize and initialized, or server/discover, then all
+ * pages of all lists that the server's capabilities offer, and a list again when the server says that it changed. Pure
+ * protocol: messages go out through a port and come in by function call, so every transport uses the same one. The
+ * owner embeds a struct handshake, gives the ids and keeps the time of the whole attempt.
  *
  * An upcall other than `warn` may reset the handshake.
  */
@@ -53,9 +53,12 @@ struct handshake {
 	void *arg;
 	size_t max_bytes;     /* of one list */
 	msec_t page_limit_ms; /* a list that had no answer for so long is asked for anew when it changes again */
+	bool only_hello;      /* the lists are not asked for */
+	bool modern;          /* the first word is server/discover, of 2026-07-28 */
 	unsigned declares;    /* of enum client_capability: what we say that we can do for the server */
+	bool without_lists;   /* the first words are enough */
 	enum handshake_state state;
-	uint64_t initialize_id;
+	uint64_t initialize_id; /* or that of server/discover */
 	struct backend_hello hello;
 	char *hello_text;
 	struct fetch fetches[LIST_KINDS];
@@ -66,6 +69,9 @@ void handshake_init(
 
 /* A new process or session: sends initialize. */
 void handshake_start(struct handshake *h);
+
+/* A server of the modern revision: sends server/discover. `request` adds what every modern request needs. */
+void handshake_discover(struct handshake *h);
 
 /* An answer has come; false: its id is none of ours. */
 bool handshake_answer(struct handshake *h, uint64_t id, const struct message *m, mono_t now);

@@ -208,6 +208,7 @@ static void stats(const struct backend *b, struct backend_stats *stats)
 		.restarts = s->restarts,
 		.dropped = s->dropped,
 		.pid = s->child != NULL ? child_pid(s->child) : 0,
+		.processes = s->child != NULL,
 		.transport = "stdio",
 		.last_error = s->why[0] != '\0' ? s->why : NULL,
 	};
@@ -276,4 +277,5 @@ void stdio_backend_dedicate(struct backend *b, const struct backend_for *whom)
 	assert(s->life.state == LIFE_STOPPED);
 	s->link = whom->link;
 	s->handshake.declares = whom->capabilities;
+	s->handshake.without_lists = whom->without_lists;
 }

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "backend/command_line.h"
+#include "backend/isolated.h"
 #include "backend/stdio.h"
+#include "backend/streamable_http.h"
 #include "base/fd.h"
 #include "base/leave.h"
 #include "base/mem.h"
@@ -159,21 +161,49 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
+static struct backend *make_http_backend(struct app *app, const struct backend_conf *conf,
+        const struct backend_events *events, void *arg, const struct logger *lg)
+{
+	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
+	struct backend *b = streamable_http_new(app->loop, site, conf, events, arg, lg, random_u64());
+
+	http_site_release(&site);
+	return b;
+}
+
+static struct backend *make_plain(
+        struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
 	struct logger lg = app_logger(app, "backend");
 
 	switch (conf->kind) {
 	case BACKEND_STDIO:
-		return stdio_backend_new(
-		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
+		return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
 	case BACKEND_COMMAND:
-		return command_line_new(
-		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
+		return command_line_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
 	case BACKEND_HTTP:
-		break;
+		return make_http_backend(app, conf, events, arg, &lg);
 	}
-	abort(); /* the configuration has refused it */
+	abort();
+}
+
+static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
+        const struct backend_events *events, void *events_arg)
+{
+	struct backend *b = make_plain(arg, conf, events, events_arg);
+
+	stdio_backend_dedicate(b, whom);
+	return b;
+}
+
+static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
+{
+	const struct isolated_maker maker = { .make = make_member, .arg = app };
+	struct logger lg = app_logger(app, "backend");
+
+	if (conf->isolation == ISOLATION_SESSION && conf->kind == BACKEND_STDIO)
+		return isolated_backend_new(loop_sched(app->loop), conf, &maker, &gateway_backend_events, arg, &lg);
+	return make_plain(app, conf, &gateway_backend_events, arg);
 }
 
 /* For those that have none yet. */
@@ -223,6 +253,7 @@ static bool make_parts(struct app *app, struct err *e)
 		return false;
 	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
+	app->resolver = resolver_new(app->loop, NULL);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
 		return false;

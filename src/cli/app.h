@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "loop/loop.h"
+#include "loop/resolve.h"
 #include "supervise/child.h"
 
 struct app {
@@ -18,6 +19,7 @@ struct app {
 	struct watch *log_watch; /* the log's reader takes bytes again */
 	struct loop *loop;
 	struct supervisor *supervisor;
+	struct resolver *resolver;
 	struct key_ring *keys;
 	struct gateway *gateway;
 	void (*signal)(void *arg, int signo, int pid); /* all but SIGCHLD */

@@ -5,6 +5,7 @@
 
 #include "base/duration.h"
 #include "config/environment.h"
+#include "config/http_server.h"
 #include "config/keys.h"
 #include "json/write.h"
 
@@ -16,12 +17,15 @@ struct server {
 	bool disabled, cli;
 	const char *command, *cwd;
 	const char *const *args, *const *inherit;
-	const struct json_node *env, *url, *type;
-	const struct json_node *http_only; /* some key that only such a server can have */
-	const struct json_node *tools;
+	const struct json_node *env, *url, *headers, *tools;
+	const struct json_node *type;                   /* one of an HTTP server */
+	const struct json_node *http_only, *stdio_only; /* some key that only such a server can have */
+	struct server_tls {
+		const char *ca, *cert, *key, *name;
+	} tls;
 };
 
-static key_reader read_idle, read_type, read_roots;
+static key_reader read_idle, read_type, read_roots, read_tls;
 
 static const char *const startups[] = {
 	[STARTUP_REQUIRED] = "required", [STARTUP_EAGER] = "eager", [STARTUP_LAZY] = "lazy", NULL
@@ -37,7 +41,9 @@ static const char *const types[] = {
 	NULL
 };
 /* clang-format on */
+#define TYPE_STDIO 1
 #define TYPE_HTTP 3 /* the first that is no word for stdio */
+#define TYPE_SSE 6
 
 #define AT(what) offsetof(struct server, what)
 
@@ -45,6 +51,14 @@ static const char *const types[] = {
 static const struct key stop_keys[] = {
 	{ KEY("eof",  key_duration, AT(conf.stop_eof_ms)),  DEFAULT("2s"), RANGE(0, 10 * MINUTE) },
 	{ KEY("term", key_duration, AT(conf.stop_term_ms)), DEFAULT("2s"), RANGE(0, 10 * MINUTE) },
+	{ 0 },
+};
+
+static const struct key tls_keys[] = {
+	{ KEY("ca",         key_text, offsetof(struct server_tls, ca)) },
+	{ KEY("cert",       key_text, offsetof(struct server_tls, cert)) },
+	{ KEY("key",        key_text, offsetof(struct server_tls, key)) },
+	{ KEY("serverName", key_text, offsetof(struct server_tls, name)) },
 	{ 0 },
 };
 
@@ -71,6 +85,10 @@ const struct key server_keys[] = {
 	{ KEY("maxProcesses",      key_unsigned, AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
 	{ KEY("roots",             read_roots,   AT(conf.roots)) },
 
+	{ KEY("url",               key_node,     AT(url)) },
+	{ KEY("headers",           key_node,     AT(headers)) },
+	{ KEY("tls",               read_tls,     AT(tls)),                         BLOCK(tls_keys) },
+
 	/* a command-line program */
 	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
 	{ KEY("cliHelp",           command_read_help, AT(conf.help)) },
@@ -78,10 +96,7 @@ const struct key server_keys[] = {
 	{ KEY("cliOnly",           key_texts,    AT(conf.only)) },
 	{ KEY("tools",             key_node,     AT(tools)) },
 
-	/* what other kinds of server have, and what is not supported yet */
-	{ KEY("url",               key_node,     AT(url)) },
-	{ KEY("headers",           key_node,     AT(http_only)) },
-	{ KEY("tls",               key_node,     AT(http_only)) },
+	/* what is not supported yet */
 	{ LATER("toolAcl", "access control (toolAcl)") },
 
 	/* what known clients write beside these, and Sluice has no use for */
@@ -132,9 +147,28 @@ static void read_type(struct reading *r, const struct key *key, const struct jso
 	unsigned chosen = 0;
 	const struct key choice = { .words = key->words };
 
+	struct server *s = into;
+
 	key_choice(r, &choice, value, &chosen);
+	s->conf.http_type = chosen == TYPE_SSE    ? HTTP_TYPE_SSE
+	                    : chosen >= TYPE_HTTP ? HTTP_TYPE_STREAMABLE
+	                                          : HTTP_TYPE_AUTO;
 	if (chosen >= TYPE_HTTP)
-		((struct server *)into)->type = value;
+		s->type = value;
+	else if (chosen >= TYPE_STDIO)
+		s->stdio_only = value;
+}
+
+static void read_tls(struct reading *r, const struct key *key, const struct json_node *value, void *into)
+{
+	struct server *s = into;
+
+	s->http_only = value;
+	if (!reading_expect(r, value, JSON_OBJECT))
+		return;
+	keys_read(r, key->block, value, &s->tls);
+	if ((s->tls.cert == NULL) != (s->tls.key == NULL))
+		reading_fault(r, value, "has one of \"cert\" and \"key\": a certificate needs both");
 }
 
 /* A root as the protocol has it: {"uri", "name"}; a text alone is the uri. */
@@ -261,6 +295,28 @@ static void warn_of_absent(struct reading *r, const struct json_node *node, cons
 		reading_warn(r, json_child(node, "command"), "there is no such program in PATH: %s", s->command);
 }
 
+static void make_process(struct reading *r, const struct json_node *node, struct server *s)
+{
+	make_env(r, s);
+	make_argv(r, s);
+	if (s->conf.env != NULL)
+		warn_of_absent(r, node, s);
+}
+
+static void make_http(struct reading *r, struct server *s)
+{
+	struct backend_conf *conf = &s->conf;
+
+	conf->kind = BACKEND_HTTP;
+	conf->url = http_url_read(r, s->url);
+	conf->headers = s->headers != NULL ? http_headers_read(r, s->headers) : NULL;
+	conf->tls_ca = s->tls.ca;
+	conf->tls_cert = s->tls.cert;
+	conf->tls_key = s->tls.key;
+	conf->tls_name = s->tls.name;
+	http_proxies_read(r, conf);
+}
+
 static bool is_given(const char *key, const struct json_node *node)
 {
 	return keys_find(server_keys, key, node) != NULL;
@@ -304,10 +360,36 @@ static void settle_command(struct reading *r, const struct json_node *node, stru
 	s->conf.kind = BACKEND_COMMAND;
 	s->conf.stop_eof_ms = 0;
 	s->conf.idle = IDLE_NEVER;
+	if (s->conf.isolation != ISOLATION_SHARED) /* every call has a process of its own anyway */
+		reading_warn(r, keys_find(server_keys, "isolation", node), "has no effect for a command-line program");
+	s->conf.isolation = ISOLATION_SHARED;
 	if (s->tools != NULL)
 		command_read_tools(r, s->tools, &s->conf);
 	if (s->conf.presets != NULL && s->conf.only != NULL)
 		reading_warn(r, keys_find(server_keys, "cliOnly", node), "has no effect beside \"tools\"");
+}
+
+/* A key of another kind of server beside a "url". */
+static bool http_server_check(struct reading *r, const struct json_node *node, const struct server *s)
+{
+	static const char *const others[] = { "args", "env", "cwd", "inheritEnv" };
+
+	if (s->stdio_only != NULL) {
+		reading_fault(
+		        r, s->stdio_only, "must be \"http\", \"sse\" or \"auto\" for a server that has a \"url\"");
+		return false;
+	}
+	if (s->cli || cli_only(node) != NULL) {
+		reading_fault(r, s->cli ? json_child(node, "cli") : cli_only(node),
+		        "a server that has a \"url\" cannot have this");
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		const struct json_node *other = keys_find(server_keys, others[i], node);
+		if (other != NULL)
+			reading_warn(r, other, "is of no use for a server that has a \"url\"");
+	}
+	return true;
 }
 
 /* Is it a server that we can run? Says why not. */
@@ -316,13 +398,14 @@ static bool check_kind(struct reading *r, const struct json_node *node, const st
 	if (s->url != NULL && is_given("command", node))
 		reading_fault(r, node, "has a \"command\" and a \"url\": a server is one or the other");
 	else if (s->url != NULL)
-		reading_fault(r, s->url, "not supported yet: HTTP servers (url)");
+		return http_server_check(r, node, s);
 	else if (!is_given("command", node))
 		reading_fault(r, node, "needs a \"command\"");
 	else if (s->type != NULL)
 		reading_fault(r, s->type, "must be \"stdio\" for a server that has a \"command\"");
-	else if (s->http_only != NULL)
-		reading_fault(r, s->http_only, "only a server that has a \"url\" can have this");
+	else if (s->http_only != NULL || s->headers != NULL)
+		reading_fault(r, s->headers != NULL ? s->headers : s->http_only,
+		        "only a server that has a \"url\" can have this");
 	else if (!s->cli && cli_only(node) != NULL)
 		reading_fault(r, cli_only(node), "only a server that has \"cli\": true can have this");
 	else
@@ -371,10 +454,10 @@ static void read_server(struct reading *r, const struct json_node *node)
 		return;
 	if (s.cli)
 		settle_command(r, node, &s);
-	make_env(r, &s);
-	make_argv(r, &s);
-	if (s.conf.env != NULL)
-		warn_of_absent(r, node, &s);
+	if (s.url != NULL)
+		make_http(r, &s);
+	else
+		make_process(r, node, &s);
 	s.conf.name = arena_copy(r->arena, node->key).p;
 	r->config->servers[r->config->server_count++] = s.conf;
 }

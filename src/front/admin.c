@@ -15,6 +15,7 @@ static void put_backend(struct json_writer *w, const struct gateway *gw, size_t 
 	json_member_text(w, "name", span_of(b->conf->name));
 	json_member_text(w, "state", span_of(backend_state_name(s.state)));
 	json_member_int(w, "pid", s.pid);
+	json_member_int(w, "processes", s.processes);
 	json_member_int(w, "in_flight", s.in_flight);
 	json_member_int(w, "starts", (int64_t)s.starts);
 	json_member_int(w, "restarts", (int64_t)s.restarts);

@@ -134,6 +134,7 @@ static void call_free(struct call *c)
 	if (c->session != NULL)
 		c->session->call_count--;
 	buf_free(&c->answer);
+	buf_free(&c->waiting_text);
 	free(c->kept_text);
 	free(c->candidates);
 	free(c);
@@ -189,6 +190,13 @@ static struct pieces last_word(struct call *c, const struct message *answer)
 	return pieces_of(buf_size(&c->answer) > 0 ? buf_span(&c->answer) : end_text(c));
 }
 
+/* It works for this call no more, so what it has asked for it ends, and its turn, if it had one. */
+static void leave_server(struct call *c)
+{
+	asks_call_left(c);
+	lease_give_back(c);
+}
+
 /* The end. Whatever the port does in `ended`, it finds the call out of the ledger. */
 static void finish(struct call *c, const struct message *answer)
 {
@@ -199,7 +207,7 @@ static void finish(struct call *c, const struct message *answer)
 	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
 	        F_STR("why", end_reason_name(c->why)));
 	list_unlink(&c->in_gateway);
-	asks_call_left(c);
+	leave_server(c);
 	if (c->port != NULL) {
 		struct pieces json = last_word(c, answer);
 		c->port->ended(c->arg, c->why, &json);
@@ -220,6 +228,11 @@ static void take_back(struct call *c)
 
 	buf_reset(reason);
 	json_put_string(reason, span_of(end_reason_sentence(c->why)));
+	if (lease_is_waiting(c)) {
+		lease_leave(c);
+		c->outcome = OUTCOME_NOT_SENT;
+		return;
+	}
 	c->outcome = c->slot->backend->ops->cancel(c->slot->backend, &c->at, buf_span(reason));
 	list_unlink(&c->in_slot);
 }
@@ -297,6 +310,12 @@ void call_rearm(struct call *c)
 	timer_set(s, &c->timeout, asks_hold(c) ? c->deadline : at, on_timeout, c);
 }
 
+void call_submit(struct call *c, const struct message *m, struct splice name)
+{
+	list_append(&c->slot->calls, &c->in_slot);
+	c->slot->backend->ops->submit(c->slot->backend, &c->at, m, name);
+}
+
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name)
 {
 	struct gateway *gw = c->gw;
@@ -304,10 +323,11 @@ void call_send(struct call *c, struct slot *slot, const struct message *m, struc
 	if (c->slot == NULL)
 		c->deadline = mono_add(gw->sched->now, slot->conf->max_request_timeout_ms);
 	set_slot(c, slot);
-	list_append(&slot->calls, &c->in_slot);
+	c->at.link = NULL;
 	call_step(c, CALL_EV_SEND);
 	call_rearm(c);
-	slot->backend->ops->submit(slot->backend, &c->at, m, name);
+	if (lease_take(c, m, name))
+		call_submit(c, m, name);
 }
 
 static void on_progress(struct backend_call *at, const struct message *m)
@@ -342,6 +362,7 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	struct call *c = call_of(at);
 
 	list_unlink(&c->in_slot);
+	leave_server(c);
 	if (m != NULL && c->candidates != NULL && is_not_found(m) && route_next_candidate(c))
 		return;
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;

@@ -2,7 +2,7 @@
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
- * the servers), and asks.c (what they ask).
+ * the servers), asks.c (what they ask), and lease.c (whose call is at one that is leased).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -37,7 +37,9 @@ struct slot {
 	bool leaving;             /* it is not in the configuration any more */
 	struct list in_leaving;
 	struct post leave_post;
-	struct list asks; /* what it asks of clients, open */
+	struct list asks;    /* what it asks of clients, open */
+	struct call *leased; /* isolation "lease": the one call there of a client that it may ask something */
+	struct list waiting; /* ... and those that wait for their turn; not among `calls` */
 	uint64_t refused_asks;
 	mono_t refusal_logged;
 };
@@ -96,7 +98,8 @@ struct call {
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
 	bool safe_to_repeat;
-	struct buf answer; /* the gateway's own result or error, complete */
+	struct buf answer;       /* the gateway's own result or error, complete */
+	struct buf waiting_text; /* for the server, while it waits for a lease */
 	/* a resource that several servers may have: the text, and those not asked yet */
 	char *kept_text;
 	size_t kept_size;
@@ -140,6 +143,14 @@ void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC er
 void call_fail_not_found(struct call *c);                       /* ... in the words of its revision, about its URI */
 void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
+
+void call_submit(struct call *c, const struct message *m, struct splice name); /* the last step of call_send */
+
+/* lease.c */
+bool lease_take(struct call *c, const struct message *m, struct splice name); /* false: it waits for its turn */
+bool lease_is_waiting(const struct call *c);
+void lease_leave(struct call *c);     /* it waits no more */
+void lease_give_back(struct call *c); /* its turn, if it had one, is over: the next one is sent */
 
 /* initialize.c: what servers of a scope offer; those that have not said so yet may offer everything */
 struct backend_hello offered(const struct gateway *gw, int scope);

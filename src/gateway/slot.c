@@ -15,6 +15,7 @@ struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_con
 	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
 	list_init(&slot->calls);
 	list_init(&slot->asks);
+	list_init(&slot->waiting);
 	return slot;
 }
 

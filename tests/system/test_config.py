@@ -91,8 +91,6 @@ def test_all_faults_are_told_at_once(sluice):
 
 # features of later issues: a clear error, never silence
 LATER = {
-    "an HTTP server": {"mcpServers": {"r": {"url": "http://127.0.0.1:1/mcp"}}},
-    "a server of type sse": {"mcpServers": {"r": {"type": "sse", "url": "http://127.0.0.1:1/sse"}}},
     "a tool ACL": one(toolAcl={"x": ["y"]}),
     "server authentication": top(serverAuth={"type": "bearer"}),
     "audit": top(audit={"path": "/tmp/x"}),

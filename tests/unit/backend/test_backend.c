@@ -68,7 +68,7 @@ static void test_only_what_makes_the_process_replaces_it(void **state)
 	static const char *const fewer[] = { "server", NULL };
 	static const char *const rotated[] = { "PATH=/bin", "TOKEN=2", NULL };
 	static const struct command_preset presets[] = { { .name = "t", .args = fewer } };
-	struct backend_conf b[9] = { plain, plain, plain, plain, plain, plain, plain, plain, plain };
+	struct backend_conf b[11] = { plain, plain, plain, plain, plain, plain, plain, plain, plain, plain, plain };
 
 	(void)state;
 	b[0].argv = more;
@@ -81,7 +81,9 @@ static void test_only_what_makes_the_process_replaces_it(void **state)
 	b[7].only = globs;
 	b[8].presets = presets;
 	b[8].preset_count = 1;
-	for (size_t i = 0; i < 9; i++) {
+	b[9].isolation = ISOLATION_SESSION;
+	b[10].roots = "[]"; /* it is told so in its first words */
+	for (size_t i = 0; i < 11; i++) {
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_REPLACED);
 		assert_int_equal(backend_conf_compare(&b[i], &plain), BACKEND_REPLACED);
 	}
@@ -106,7 +108,7 @@ static void test_everything_else_only_retunes_it(void **state)
 	b[9].stop_term_ms++;
 	b[10].include = NULL;
 	b[11].exclude = globs;
-	b[12].max_processes = 1;
+	b[12].max_processes++;
 	for (size_t i = 0; i < 13; i++)
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_RETUNED);
 }

@@ -136,6 +136,34 @@ static void start_with_tools(struct rig *r, size_t max_bytes)
 	                     "2 tools/list\n" EMPTY_OTHERS);
 }
 
+static void test_what_the_client_can_do_is_declared(void **state)
+{
+	struct rig r = { 0 };
+
+	(void)state;
+	handshake_init(&r.h, 1000, 60000, &port, &r);
+	r.h.declares = CLIENT_ROOTS;
+	handshake_start(&r.h);
+	expect(&r, "1 initialize {\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"roots\":{}},\"clientInfo\":"
+	           "{\"name\":\"sluice\",\"version\":\"" SLUICE_VERSION "\"}}\n");
+	rig_end(&r);
+}
+
+static void test_without_lists_the_first_words_are_enough(void **state)
+{
+	struct rig r = { 0 };
+
+	(void)state;
+	handshake_init(&r.h, 1000, 60000, &port, &r);
+	r.h.without_lists = true;
+	handshake_start(&r.h);
+	assert_true(answer(&r, 1, HELLO("2025-11-25", "\"tools\":{}"), 0));
+	handshake_changed(&r.h, LIST_TOOLS, AT(0));
+	expect(&r, INITIALIZE "notifications/initialized\n"
+	                      "hello 2025-11-25 {\"name\":\"x\"} - tools\ndone\n");
+	rig_end(&r);
+}
+
 static void test_all_pages_of_all_lists_are_fetched(void **state)
 {
 	struct rig r;
@@ -418,6 +446,8 @@ static void test_the_second_process_gets_a_handshake_like_the_first(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_the_client_can_do_is_declared),
+		cmocka_unit_test(test_without_lists_the_first_words_are_enough),
 		cmocka_unit_test(test_all_pages_of_all_lists_are_fetched),
 		cmocka_unit_test(test_a_server_without_lists_is_ready_at_once),
 		cmocka_unit_test(test_each_legacy_revision_is_taken_and_no_other),

@@ -3,6 +3,7 @@
 #include "load.h"
 
 #define SERVER(members) "{\"mcpServers\":{\"a\":{\"command\":\"sh\"" members "}}}"
+#define URL(url, members) "{\"mcpServers\":{\"a\":{\"url\":\"" url "\"" members "}}}"
 #define TOOLS(list) SERVER(",\"cli\":true,\"tools\":[" list "]")
 #define SCHEMA(schema) TOOLS("{\"name\":\"t\",\"inputSchema\":" schema "}")
 #define PROPERTY(property) SCHEMA("{\"type\":\"object\",\"properties\":{" property "}}")
@@ -37,7 +38,29 @@ static const struct row { const char *json, *message; } errors[] = {
 	{ "{\"mcpServers\":{\"a\":{\"command\":null}}}", "mcpServers.a: needs a \"command\"" },
 	{ "{\"mcpServers\":{\"a\":{\"command\":\"\"}}}", "mcpServers.a.command: must not be empty" },
 	{ "{\"mcpServers\":{\"a\":{\"command\":\"${E}\"}}}", "mcpServers.a.command: must not be empty" },
-	{ "{\"mcpServers\":{\"a\":{\"url\":\"http://x\",\"headers\":{},\"type\":\"sse\"}}}", "mcpServers.a.url: not supported yet: HTTP servers" },
+	{ URL("ftp://x", ""),                           "mcpServers.a.url: " },
+	{ URL("http://", ""),                           "mcpServers.a.url: " },
+	{ URL("http://x/#y", ""),                       "mcpServers.a.url: " },
+	{ URL("http://me:secret@x/", ""),               "mcpServers.a.url: must not name a user" },
+	{ URL("${NONE}", ""),                           "mcpServers.a.url: the environment variable NONE is not set" },
+	{ "{\"mcpServers\":{\"a\":{\"url\":7}}}",         "mcpServers.a.url: must be a string" },
+	{ URL("http://x", ",\"type\":\"stdio\""),       "mcpServers.a.type: must be \"http\", \"sse\" or \"auto\"" },
+	{ URL("http://x", ",\"cli\":true"),             "mcpServers.a.cli: a server that has a \"url\" cannot have this" },
+	{ URL("http://x", ",\"headers\":[]"),           "mcpServers.a.headers: must be an object" },
+	{ URL("http://x", ",\"headers\":{\"A\":1}"),    "mcpServers.a.headers.A: must be a string" },
+	{ URL("http://x", ",\"headers\":{\"A b\":\"\"}"), "not a name that an HTTP header can have" },
+	{ URL("http://x", ",\"headers\":{\"\":\"\"}"),  "not a name that an HTTP header can have" },
+	{ URL("http://x", ",\"headers\":{\"A\":\"b\\nc\"}"), "mcpServers.a.headers.A: not a value that an HTTP header can have" },
+	{ URL("http://x", ",\"headers\":{\"A\":\"b \"}"), "mcpServers.a.headers.A: not a value that an HTTP header can have" },
+	{ URL("http://x", ",\"headers\":{\"A\":\"${NONE}\"}"), "mcpServers.a.headers.A: the environment variable NONE" },
+	{ URL("http://x", ",\"headers\":{\"A\":\"b\",\"a\":\"c\"}"), "mcpServers.a.headers.a: is there twice" },
+	{ URL("http://x", ",\"headers\":{\"host\":\"b\"}"), "mcpServers.a.headers.host: is a header that Sluice makes itself" },
+	{ URL("http://x", ",\"headers\":{\"mcp-session-id\":\"b\"}"), "is a header that Sluice makes itself" },
+	{ URL("http://x", ",\"headers\":{\"Content-Length\":\"b\"}"), "is a header that Sluice makes itself" },
+	{ URL("http://x", ",\"headers\":{\"Proxy-Authorization\":\"b\"}"), "is a header that Sluice makes itself" },
+	{ URL("http://x", ",\"tls\":[]"),               "mcpServers.a.tls: must be an object" },
+	{ URL("http://x", ",\"tls\":{\"cert\":\"a\"}"), "mcpServers.a.tls: has one of \"cert\" and \"key\"" },
+	{ URL("http://x", ",\"tls\":{\"cacert\":\"a\"}"), "mcpServers.a.tls.cacert: unknown key" },
 	{ SERVER(",\"url\":\"http://x\""),              "has a \"command\" and a \"url\"" },
 	{ SERVER(",\"headers\":{}"),                    "mcpServers.a.headers: only a server that has a \"url\"" },
 	{ SERVER(",\"tls\":{}"),                        "mcpServers.a.tls: only a server that has a \"url\"" },

@@ -1,0 +1,40 @@
+/*
+ * An MCP server behind a URL, as all sessions that we have there know it: its address, the connections to it, and what
+ * was found out about how it wants to be spoken to. Made with the first of them, and gone with the last.
+ */
+#ifndef SLUICE_BACKEND_HTTP_SITE_H
+#define SLUICE_BACKEND_HTTP_SITE_H
+
+#include "backend/backend.h"
+#include "net/http_client.h"
+
+/* How it is spoken to. */
+enum http_way {
+	HTTP_WAY_UNKNOWN,
+	HTTP_WAY_MODERN, /* requests that stand alone, 2026-07-28 */
+	HTTP_WAY_LEGACY, /* Streamable HTTP with sessions, 2025-03-26 to 2025-11-25 */
+	HTTP_WAY_SSE     /* HTTP+SSE, 2024-11-05 */
+};
+const char *http_way_name(enum http_way way);
+
+struct http_site {
+	unsigned users;
+	char *text;                 /* of the URL */
+	struct url url;             /* points into it */
+	struct buf target;          /* its path and query */
+	struct http_client *client; /* NULL: it cannot be reached at all, `fault` says why */
+	struct tls_context *tls;    /* its own; NULL without */
+	struct err fault;
+	enum http_way way; /* found out, or configured */
+	bool modern_only;  /* it is modern, and has no sessions for legacy clients */
+};
+
+/* With one user, who releases it. */
+struct http_site *http_site_new(
+        struct loop *l, struct resolver *r, const struct backend_conf *conf, const struct logger *lg);
+struct http_site *http_site_hold(struct http_site *site);
+
+/* Not from inside an event of its fetches. */
+void http_site_release(struct http_site **site);
+
+#endif
