@@ -65,7 +65,8 @@ static struct span keep(char **to, struct span given)
 /* A call with what is kept of the message, in one piece of memory. */
 static struct call *call_make(const struct message *m, struct span info, struct span declared)
 {
-	struct span uri = m->method_id == METHOD_RESOURCES_READ ? m->uri : SPAN_NONE;
+	bool of_resource = m->method_id == METHOD_RESOURCES_READ || m->method_id == METHOD_RESOURCES_SUBSCRIBE;
+	struct span uri = of_resource ? m->uri : SPAN_NONE;
 	size_t size = m->id.n + m->progress_token.n + m->cursor.n + uri.n + info.n + declared.n;
 	struct call *c = mem_zalloc(sizeof(*c) + size);
 	char *to = c->bytes;
@@ -365,6 +366,8 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	leave_server(c);
 	if (m != NULL && c->candidates != NULL && is_not_found(m) && route_next_candidate(c))
 		return;
+	if (why == END_RESULT && c->method == METHOD_RESOURCES_SUBSCRIBE)
+		subscribe_agreed(c);
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

@@ -34,6 +34,7 @@ static void on_session_dropped(void *arg, struct session *session)
 	struct gateway *gw = arg;
 
 	asks_session_left(gw, session);
+	subscribe_leave(gw, &session->subscriber);
 	slots_each (slot, gw)
 		slot->backend->ops->end_session(slot->backend, session->nonce);
 }
@@ -54,6 +55,7 @@ struct gateway *gateway_new(
 	list_init(&gw->listens);
 	put_server_info(gw);
 	elicitations_init(&gw->asks.elicitations);
+	subscriptions_init(&gw->subscriptions);
 	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
 	gw->slots = mem_zalloc(gw->slot_count * sizeof(struct slot *));
@@ -75,6 +77,9 @@ void gateway_free(struct gateway **gwp)
 	*gwp = NULL;
 	assert(gw->in_flight == 0);
 	listens_forget(gw);
+	list_each (node, sessions_all(gw->sessions))
+		subscribe_leave(gw, &list_entry(node, struct session, node)->subscriber);
+	subscriptions_clear(&gw->subscriptions);
 	timer_stop(gw->sched, &gw->held_timer);
 	timer_stop(gw->sched, &gw->changed_timer);
 	timer_stop(gw->sched, &gw->settled_timer);
@@ -109,6 +114,7 @@ void *gateway_backend_arg(struct gateway *gw, size_t i)
 void gateway_attach(struct gateway *gw, size_t i, struct backend *b)
 {
 	gw->slots[i]->backend = b;
+	subscribe_attached(gw->slots[i]);
 }
 
 static void on_first_try(void *arg)

@@ -10,6 +10,8 @@
 #include "gateway/asks.h"
 #include "gateway/call_life.h"
 #include "gateway/gateway.h"
+#include "gateway/listen.h"
+#include "gateway/subscriptions.h"
 #include "json/write.h"
 
 #define SLOT_PREFIX_MAX 48     /* a server's name and a slash */
@@ -55,6 +57,7 @@ struct gateway {
 	struct sessions *sessions;
 	struct catalog *catalog;
 	struct asks asks;
+	struct subscriptions subscriptions;
 	struct list calls;  /* all that have not ended */
 	unsigned in_flight; /* their number */
 	struct list held;   /* those in state HELD */
@@ -160,7 +163,21 @@ void put_instructions(const struct gateway *gw, int scope, struct json_writer *w
 /* discover.c */
 void serve_discover(struct call *c, const struct message *m);
 
+/* subscribe.c */
+void serve_subscribe(struct call *c, const struct message *m);
+void serve_unsubscribe(struct call *c, const struct message *m);
+void subscribe_agreed(struct call *c); /* the server has, to a client's resources/subscribe */
+/* `session` is the client's, 0 without one; `tell`: the server does not know yet. False: too many. */
+bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t session, struct span uri, bool tell);
+void subscribe_leave(struct gateway *gw, struct subscriber *who); /* this one wants to hear of nothing any more */
+void subscribe_attached(struct slot *slot);                       /* a new backend, which knows of none yet */
+void subscribe_updated(struct slot *slot, const struct backend_link *from, const struct message *m);
+/* Those that may have the resource and tell of updates; `servers` has room for one more than there are. */
+size_t subscribe_servers(const struct gateway *gw, int scope, struct span uri, size_t *servers);
+
 /* routing.c: one function per kind of request */
+size_t route_uri(const struct gateway *gw, int scope, struct span uri, size_t *servers); /* who may have a resource */
+void route_to(struct call *c, const struct message *m, const size_t *servers, size_t n); /* the first that knows it */
 void serve_request(struct call *c, const struct message *m);
 bool route_next_candidate(struct call *c); /* hands a resources/read to the next server; false: there is none */
 

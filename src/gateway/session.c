@@ -176,6 +176,7 @@ static struct session *add(struct sessions *s, const struct session_claims *clai
 	list_init(&x->calls);
 	list_init(&x->pushes);
 	list_init(&x->asks);
+	subscriber_init(&x->subscriber);
 	if (span_is_set(token)) {
 		x->token = (struct span){ memcpy(x + 1, token.p, token.n), token.n };
 		x->keys = key_ring_generation(s->keys);

@@ -10,6 +10,7 @@
 
 #include "base/sched.h"
 #include "crypto/seal.h"
+#include "gateway/subscriptions.h"
 #include "mcp/client.h"
 #include "mcp/revision.h"
 
@@ -42,7 +43,8 @@ struct session {
 	unsigned call_count;      /* their number; a session with calls or pushes is never dropped */
 	struct list pushes;       /* open streams: struct push in gateway.h */
 	struct list asks;         /* what servers ask of it, open: the gateway's */
-	struct list node;         /* of all, the one unused for longest first */
+	struct subscriber subscriber;
+	struct list node; /* of all, the one unused for longest first */
 	mono_t used;
 };
 
