@@ -30,6 +30,22 @@ static const char *const *copy_texts(struct arena *a, const char *const *texts)
 	return copy;
 }
 
+static const struct command_preset *copy_presets(struct arena *a, const struct command_preset *presets, size_t n)
+{
+	struct command_preset *copy = ARENA_ARRAY(a, struct command_preset, n);
+
+	if (presets == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		copy[i] = (struct command_preset){
+			.name = copy_text(a, presets[i].name),
+			.description = copy_text(a, presets[i].description),
+			.args = copy_texts(a, presets[i].args),
+			.schema = copy_text(a, presets[i].schema),
+		};
+	return copy;
+}
+
 struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
 {
 	struct conf_copy *copy = NEW(struct conf_copy);
@@ -43,6 +59,9 @@ struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
 	copy->conf.env = copy_texts(a, conf->env);
 	copy->conf.cwd = copy_text(a, conf->cwd);
 	copy->conf.roots = copy_text(a, conf->roots);
+	copy->conf.help = copy_texts(a, conf->help);
+	copy->conf.only = copy_texts(a, conf->only);
+	copy->conf.presets = copy_presets(a, conf->presets, conf->preset_count);
 	return &copy->conf;
 }
 
@@ -57,10 +76,29 @@ void backend_conf_free(struct backend_conf **conf)
 	free(copy);
 }
 
+static bool same_presets(const struct backend_conf *a, const struct backend_conf *b)
+{
+	if ((a->presets == NULL) != (b->presets == NULL) || a->preset_count != b->preset_count)
+		return false;
+	for (size_t i = 0; i < a->preset_count; i++) {
+		const struct command_preset *x = &a->presets[i], *y = &b->presets[i];
+		if (!cstr_eq(x->name, y->name) || !cstr_eq(x->description, y->description) ||
+		        !cstrs_eq(x->args, y->args) || !cstr_eq(x->schema, y->schema))
+			return false;
+	}
+	return true;
+}
+
+/* What a command-line program is asked, and what its answer is taken for. */
+static bool same_command(const struct backend_conf *a, const struct backend_conf *b)
+{
+	return cstrs_eq(a->help, b->help) && a->depth == b->depth && cstrs_eq(a->only, b->only) && same_presets(a, b);
+}
+
 static bool same_process(const struct backend_conf *a, const struct backend_conf *b)
 {
-	return cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) && cstr_eq(a->cwd, b->cwd) &&
-	       a->isolation == b->isolation && (a->roots == NULL) == (b->roots == NULL);
+	return a->kind == b->kind && same_command(a, b) && cstrs_eq(a->argv, b->argv) && cstrs_eq(a->env, b->env) &&
+	       cstr_eq(a->cwd, b->cwd) && a->isolation == b->isolation && (a->roots == NULL) == (b->roots == NULL);
 }
 
 static bool same_tuning(const struct backend_conf *a, const struct backend_conf *b)
@@ -70,9 +108,9 @@ static bool same_tuning(const struct backend_conf *a, const struct backend_conf 
 	       a->max_request_timeout_ms == b->max_request_timeout_ms && a->idle == b->idle &&
 	       a->idle_ms == b->idle_ms && a->min_idle_ms == b->min_idle_ms && a->max_idle_ms == b->max_idle_ms &&
 	       a->stop_eof_ms == b->stop_eof_ms && a->stop_term_ms == b->stop_term_ms &&
-	       a->max_in_flight == b->max_in_flight && a->max_message_bytes == b->max_message_bytes &&
-	       a->max_depth == b->max_depth && a->max_processes == b->max_processes && cstr_eq(a->roots, b->roots) &&
-	       cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
+	       a->max_processes == b->max_processes && a->max_in_flight == b->max_in_flight &&
+	       a->max_message_bytes == b->max_message_bytes && a->max_depth == b->max_depth &&
+	       cstr_eq(a->roots, b->roots) && cstrs_eq(a->include, b->include) && cstrs_eq(a->exclude, b->exclude);
 }
 
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b)

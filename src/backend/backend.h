@@ -21,6 +21,12 @@
 
 struct backend;
 
+enum backend_kind {
+	BACKEND_STDIO,   /* a child process that speaks MCP */
+	BACKEND_COMMAND, /* a command-line program, run once for each call */
+	BACKEND_HTTP
+};
+
 enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
 
 /* Who shares a process, or a session at an HTTP server (interface.md, 2). */
@@ -30,9 +36,17 @@ enum isolation {
 	ISOLATION_SESSION /* each client session has its own */
 };
 
+/* A tool of a command-line program that the configuration defines. */
+struct command_preset {
+	const char *name, *description; /* description: may be NULL */
+	const char *const *args;        /* behind those of the server; NULL-terminated */
+	const char *schema;             /* its inputSchema, a JSON object; NULL: positional arguments only */
+};
+
 /* One server of the configuration. Strings live as long as the configuration does, or as the copy. */
 struct backend_conf {
 	const char *name;
+	enum backend_kind kind;
 	enum startup startup;
 	msec_t startup_timeout_ms; /* one attempt: spawn, initialize, first lists */
 	msec_t request_timeout_ms, max_request_timeout_ms;
@@ -40,14 +54,22 @@ struct backend_conf {
 	msec_t idle_ms, min_idle_ms, max_idle_ms; /* idle_ms: IDLE_FIXED; min and max: IDLE_ADAPTIVE */
 	msec_t stop_eof_ms, stop_term_ms;
 	enum isolation isolation;
-	size_t max_processes; /* ISOLATION_SESSION: of clients, beside the one that the lists come from */
-	const char *roots;    /* a raw JSON array, for roots/list of a server that clients share; NULL: none */
+	const char *roots; /* a raw JSON array, for roots/list of a server that clients share; NULL: none */
 	/* globs on the names of its tools; NULL-terminated; include NULL: all */
 	const char *const *include, *const *exclude;
-	/* stdio */
+	/* stdio, and a command-line program */
 	const char *const *argv; /* NULL-terminated */
 	const char *const *env;  /* "NAME=value", complete, NULL-terminated */
 	const char *cwd;         /* NULL: ours */
+	unsigned max_processes;  /* runs at a time; ISOLATION_SESSION: of clients, beside the one that the lists come
+	                            from */
+	/* a command-line program */
+	const char *const
+	        *help;  /* the arguments that make it tell about itself, NULL-terminated; NULL: the usual ones */
+	unsigned depth; /* help texts that are read one below another */
+	const char *const *only;              /* globs on its subcommands, word by word; NULL: all */
+	const struct command_preset *presets; /* its tools, instead of what its help text says; NULL: none */
+	size_t preset_count;
 	/* from `limits` */
 	size_t max_in_flight;
 	size_t max_message_bytes;

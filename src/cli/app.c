@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/command_line.h"
 #include "backend/isolated.h"
 #include "backend/stdio.h"
 #include "base/fd.h"
@@ -159,18 +160,26 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static struct backend *make_stdio(
+static struct backend *make_plain(
         struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
 	struct logger lg = app_logger(app, "backend");
 
-	return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+	switch (conf->kind) {
+	case BACKEND_STDIO:
+		return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+	case BACKEND_COMMAND:
+		return command_line_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+	case BACKEND_HTTP:
+		break;
+	}
+	abort(); /* the configuration has refused it */
 }
 
 static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
         const struct backend_events *events, void *events_arg)
 {
-	struct backend *b = make_stdio(arg, conf, events, events_arg);
+	struct backend *b = make_plain(arg, conf, events, events_arg);
 
 	stdio_backend_dedicate(b, whom);
 	return b;
@@ -181,9 +190,9 @@ static struct backend *make_backend(struct app *app, const struct backend_conf *
 	const struct isolated_maker maker = { .make = make_member, .arg = app };
 	struct logger lg = app_logger(app, "backend");
 
-	if (conf->isolation == ISOLATION_SESSION)
+	if (conf->isolation == ISOLATION_SESSION && conf->kind == BACKEND_STDIO)
 		return isolated_backend_new(loop_sched(app->loop), conf, &maker, &gateway_backend_events, arg, &lg);
-	return make_stdio(app, conf, &gateway_backend_events, arg);
+	return make_plain(app, conf, &gateway_backend_events, arg);
 }
 
 /* For those that have none yet. */

@@ -144,6 +144,11 @@ extern const struct key config_keys[]; /* of the whole file; it fills a struct c
 void server_read_all(struct reading *r, const struct key *key, const struct json_node *value, void *into);
 void server_preset(struct reading *r);
 
+/* command.c: "tools" of a command-line program, and a reader for "cliHelp" (const char *const *: a string with words,
+ * or an array of strings). */
+void command_read_tools(struct reading *r, const struct json_node *tools, struct backend_conf *conf);
+void command_read_help(struct reading *r, const struct key *key, const struct json_node *value, void *into);
+
 /* Puts what concerns the servers and is written in `limits` into them. */
 void config_hand_out(const struct config_limits *limits, struct config *c);
 

@@ -17,7 +17,8 @@ struct server {
 	const char *command, *cwd;
 	const char *const *args, *const *inherit;
 	const struct json_node *env, *url, *type;
-	const struct json_node *http_only, *cli_only; /* some key that only such a server can have */
+	const struct json_node *http_only; /* some key that only such a server can have */
+	const struct json_node *tools;
 };
 
 static key_reader read_idle, read_type, read_roots;
@@ -67,18 +68,20 @@ const struct key server_keys[] = {
 	{ KEY("maxIdleTimeout",    key_duration, AT(conf.max_idle_ms)),            DEFAULT("5m"), RANGE(10, DAY) },
 	{ KEY("stop",              key_block,    0),                               BLOCK(stop_keys) },
 	{ KEY("isolation",         key_choice,   AT(conf.isolation)),              DEFAULT("shared"), WORDS(isolations) },
-	{ KEY("maxProcesses",      key_size,     AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
+	{ KEY("maxProcesses",      key_unsigned, AT(conf.max_processes)),          DEFAULT("16"), RANGE(1, 1024) },
 	{ KEY("roots",             read_roots,   AT(conf.roots)) },
+
+	/* a command-line program */
+	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
+	{ KEY("cliHelp",           command_read_help, AT(conf.help)) },
+	{ KEY("cliDepth",          key_unsigned, AT(conf.depth)),                  DEFAULT("2"), RANGE(1, 8) },
+	{ KEY("cliOnly",           key_texts,    AT(conf.only)) },
+	{ KEY("tools",             key_node,     AT(tools)) },
 
 	/* what other kinds of server have, and what is not supported yet */
 	{ KEY("url",               key_node,     AT(url)) },
 	{ KEY("headers",           key_node,     AT(http_only)) },
 	{ KEY("tls",               key_node,     AT(http_only)) },
-	{ KEY("cli",               key_flag,     AT(cli)),                         DEFAULT("false") },
-	{ KEY("cliHelp",           key_node,     AT(cli_only)) },
-	{ KEY("cliDepth",          key_node,     AT(cli_only)) },
-	{ KEY("cliOnly",           key_node,     AT(cli_only)) },
-	{ KEY("tools",             key_node,     AT(cli_only)) },
 	{ LATER("toolAcl", "access control (toolAcl)") },
 
 	/* what known clients write beside these, and Sluice has no use for */
@@ -284,6 +287,32 @@ static void settle_times(struct reading *r, const struct json_node *node, struct
 	}
 }
 
+/* Some key that only a command-line program can have. */
+static const struct json_node *cli_only(const struct json_node *node)
+{
+	static const char *const names[] = { "cliHelp", "cliDepth", "cliOnly", "tools" };
+	const struct json_node *found = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && found == NULL; i++)
+		found = keys_find(server_keys, names[i], node);
+	return found;
+}
+
+/* There is no stdin to close, and nothing between two calls to stop. */
+static void settle_command(struct reading *r, const struct json_node *node, struct server *s)
+{
+	s->conf.kind = BACKEND_COMMAND;
+	s->conf.stop_eof_ms = 0;
+	s->conf.idle = IDLE_NEVER;
+	if (s->conf.isolation != ISOLATION_SHARED) /* every call has a process of its own anyway */
+		reading_warn(r, keys_find(server_keys, "isolation", node), "has no effect for a command-line program");
+	s->conf.isolation = ISOLATION_SHARED;
+	if (s->tools != NULL)
+		command_read_tools(r, s->tools, &s->conf);
+	if (s->conf.presets != NULL && s->conf.only != NULL)
+		reading_warn(r, keys_find(server_keys, "cliOnly", node), "has no effect beside \"tools\"");
+}
+
 /* Is it a server that we can run? Says why not. */
 static bool check_kind(struct reading *r, const struct json_node *node, const struct server *s)
 {
@@ -293,14 +322,12 @@ static bool check_kind(struct reading *r, const struct json_node *node, const st
 		reading_fault(r, s->url, "not supported yet: HTTP servers (url)");
 	else if (!is_given("command", node))
 		reading_fault(r, node, "needs a \"command\"");
-	else if (s->cli)
-		reading_fault(r, json_child(node, "cli"), "not supported yet: command-line programs as servers (cli)");
 	else if (s->type != NULL)
 		reading_fault(r, s->type, "must be \"stdio\" for a server that has a \"command\"");
 	else if (s->http_only != NULL)
 		reading_fault(r, s->http_only, "only a server that has a \"url\" can have this");
-	else if (s->cli_only != NULL)
-		reading_fault(r, s->cli_only, "only a server that has \"cli\": true can have this");
+	else if (!s->cli && cli_only(node) != NULL)
+		reading_fault(r, cli_only(node), "only a server that has \"cli\": true can have this");
 	else
 		return s->command != NULL;
 	return false;
@@ -345,6 +372,8 @@ static void read_server(struct reading *r, const struct json_node *node)
 	settle_times(r, node, &s.conf);
 	if (!check_kind(r, node, &s))
 		return;
+	if (s.cli)
+		settle_command(r, node, &s);
 	make_env(r, &s);
 	make_argv(r, &s);
 	if (s.conf.env != NULL)

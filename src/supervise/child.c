@@ -241,7 +241,8 @@ static bool start(
 	snprintf(c->tag, sizeof(c->tag), "%.32s.%" PRIu64, conf->name, ++s->serial);
 	snprintf(entry, sizeof(entry), REAPER_TAG_NAME "=%s", c->tag);
 	const char *const *env = environment(conf->env, entry);
-	bool fine = spawn(&s->spawner, &(struct spawn_conf){ conf->argv, env, conf->cwd }, p, e);
+	const struct spawn_conf how = { conf->argv, env, conf->cwd, conf->no_stdin };
+	bool fine = spawn(&s->spawner, &how, p, e);
 	free((void *)(uintptr_t)env);
 	return fine;
 }
@@ -263,6 +264,11 @@ static bool watch_exit(struct child *c, struct spawned *p, struct err *e)
 	fd_close(&p->out);
 	fd_close(&p->err);
 	return false;
+}
+
+bool child_check(const struct child_conf *conf, struct err *e)
+{
+	return spawn_check(&(struct spawn_conf){ conf->argv, conf->env, conf->cwd, conf->no_stdin }, e);
 }
 
 struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, const struct child_events *events,

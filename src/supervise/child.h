@@ -44,6 +44,7 @@ struct child_conf {
 	const char *const *argv; /* argv[0]: as configured; looked up in PATH of `env` when it has no slash */
 	const char *const *env;  /* "NAME=value", all of it: nothing is inherited beside it but SLUICE_BACKEND */
 	const char *cwd;         /* NULL: ours */
+	bool no_stdin;           /* its stdin is /dev/null */
 	msec_t stop_eof_ms, stop_term_ms;
 	msec_t output_ms; /* how long the rest of stdout is waited for after the exit */
 };
@@ -64,10 +65,14 @@ struct child_events {
 
 /*
  * Spawns (recipes: clone with VM, VFORK and PIDFD). NULL and a sentence when that fails, with e->sys.
- * *in, *out, *err become our ends of its stdin, stdout and stderr: non-blocking, the caller's to close.
+ * *in, *out, *err become our ends of its stdin (-1 with no_stdin), stdout and stderr: non-blocking, the caller's to
+ * close.
  */
 struct child *child_spawn(struct supervisor *s, const struct child_conf *conf, const struct child_events *events,
         void *arg, int *in, int *out, int *err, struct err *e);
+
+/* Is there a program to spawn? The same sentence as child_spawn's if not. */
+bool child_check(const struct child_conf *conf, struct err *e);
 
 /*
  * The ladder. The owner closes the child's stdin when `close_stdin` is called, at once: it is posted by the first

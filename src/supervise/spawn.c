@@ -250,9 +250,17 @@ static bool run_job(struct spawner *sp, struct job *job, struct spawned *child, 
 	return tell_failure(job, f, e);
 }
 
-static bool pipes(int ours[3], int theirs[3], struct err *e)
+static bool nothing_to_read(int *theirs, struct err *e)
 {
-	for (int i = 0; i < 3; i++) {
+	*theirs = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *theirs >= 0 || err_sys(e, "/dev/null");
+}
+
+static bool pipes(const struct spawn_conf *conf, int ours[3], int theirs[3], struct err *e)
+{
+	if (conf->no_stdin && !nothing_to_read(&theirs[0], e))
+		return false;
+	for (int i = conf->no_stdin ? 1 : 0; i < 3; i++) {
 		int ends[2];
 		if (!fd_pipe(ends, e))
 			return false;
@@ -277,7 +285,7 @@ bool spawn(struct spawner *sp, const struct spawn_conf *conf, struct spawned *ch
 		job.fds.rlim_cur = sp->soft_fds;
 	else
 		job.fds.rlim_cur = 0;
-	bool fine = find_program(conf, path, e) && pipes(ours, job.stdio, e) && run_job(sp, &job, child, e);
+	bool fine = find_program(conf, path, e) && pipes(conf, ours, job.stdio, e) && run_job(sp, &job, child, e);
 	for (int i = 0; i < 3; i++) {
 		fd_close(&job.stdio[i]);
 		if (!fine)
@@ -287,6 +295,13 @@ bool spawn(struct spawner *sp, const struct spawn_conf *conf, struct spawned *ch
 	child->out = ours[1];
 	child->err = ours[2];
 	return fine;
+}
+
+bool spawn_check(const struct spawn_conf *conf, struct err *e)
+{
+	char path[PATH_MAX];
+
+	return find_program(conf, path, e);
 }
 
 bool spawner_init(struct spawner *sp, struct err *e)

@@ -26,12 +26,13 @@ struct spawn_conf {
 	const char *const *argv; /* argv[0] without a slash is looked up in the PATH of `env` */
 	const char *const *env;  /* all of it */
 	const char *cwd;         /* NULL: ours */
+	bool no_stdin;           /* its stdin is /dev/null */
 };
 
 struct spawned {
 	pid_t pid;
 	int pidfd;
-	int in, out, err; /* our ends of its stdin, stdout and stderr, non-blocking */
+	int in, out, err; /* our ends of its stdin (-1: no_stdin), stdout and stderr, non-blocking */
 };
 
 /*
@@ -39,6 +40,9 @@ struct spawned {
  * with e->sys when it fails; EAGAIN, ENOMEM, EMFILE and ENFILE may pass with time, others will not.
  */
 bool spawn(struct spawner *sp, const struct spawn_conf *conf, struct spawned *child, struct err *e);
+
+/* Is there a program to spawn? The same sentence as spawn's if not. */
+bool spawn_check(const struct spawn_conf *conf, struct err *e);
 
 /* Raises our soft limit of open files to the hard one; *old_soft is what it was, for spawner.soft_fds. */
 bool limits_raise_fds(rlim_t *old_soft, struct err *e);

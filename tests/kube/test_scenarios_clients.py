@@ -11,6 +11,7 @@ import pytest
 from harness import PATIENCE, example, fake, servers, wait_until
 from http_client import Closed, Connection, EventStream
 from mcp_client import call, dumps, notification, request, text_of, unwrap
+from modern_client import SUBSCRIPTION, ModernHttp
 from scale import dur, life
 
 DEFAULTS = {"gracePeriod": dur(30), "margin": dur(2), "lameDuck": {"min": dur(5), "quiet": dur(2), "max": dur(10)}}
@@ -239,6 +240,28 @@ def test_s12_a_hundred_get_streams_end_one_by_one_and_may_come_back(sluice):
     assert s.wait(30) == 0 and held_for > life(7)
     for c in clients:
         c.close()
+
+
+def test_s12_a_hundred_listens_end_one_by_one_each_with_its_result(sluice):
+    s = start(sluice, {"lameDuck": {"min": dur(8), "quiet": "0s", "max": dur(8)}})
+    with ModernHttp(s.address) as m:
+        streams = [m.listen(id, toolsListChanged=True)[0] for id in range(100)]
+        begun = terminate(s)
+
+        def follow(stream):
+            last = stream.messages(life(20))[-1]
+            return last["result"]["_meta"][SUBSCRIPTION], time.monotonic() - begun
+
+        with ThreadPoolExecutor(100) as pool:
+            ends = list(pool.map(follow, streams))
+            assert [id for id, _ in ends] == list(range(100))
+            times = sorted(seconds for _, seconds in ends)
+            assert times[-1] < life(8), "all have ended in lame-duck"
+            assert times[75] - times[25] > life(8) / 16, "they do not come back as a herd"
+            again, _ = m.listen("again", toolsListChanged=True)
+            assert again.messages(life(20))[-1]["id"] == "again", "it ends in order with the process"
+            held_for = time.monotonic() - begun
+    assert s.wait(30) == 0 and held_for > life(7)
 
 
 def test_s12_streams_stay_when_a_drain_is_cancelled(sluice):

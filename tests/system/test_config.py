@@ -93,7 +93,6 @@ def test_all_faults_are_told_at_once(sluice):
 LATER = {
     "an HTTP server": {"mcpServers": {"r": {"url": "http://127.0.0.1:1/mcp"}}},
     "a server of type sse": {"mcpServers": {"r": {"type": "sse", "url": "http://127.0.0.1:1/sse"}}},
-    "a command-line program": {"mcpServers": {"r": {"command": "git", "cli": True}}},
     "a tool ACL": one(toolAcl={"x": ["y"]}),
     "server authentication": top(serverAuth={"type": "bearer"}),
     "audit": top(audit={"path": "/tmp/x"}),

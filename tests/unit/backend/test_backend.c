@@ -17,6 +17,8 @@ static const struct backend_conf plain = {
 	.argv = argv,
 	.env = env,
 	.include = globs,
+	.depth = 2,
+	.max_processes = 16,
 };
 
 static void test_a_copy_has_everything_of_its_own(void **state)
@@ -36,21 +38,52 @@ static void test_a_copy_has_everything_of_its_own(void **state)
 	backend_conf_free(&copy);
 }
 
+static void test_a_copy_has_its_own_tools(void **state)
+{
+	static const struct command_preset presets[] = {
+		{ .name = "up", .description = "goes up", .args = argv, .schema = "{}" },
+		{ .name = "down", .args = argv },
+	};
+	struct backend_conf conf = plain;
+
+	(void)state;
+	conf.kind = BACKEND_COMMAND;
+	conf.help = argv;
+	conf.only = globs;
+	conf.presets = presets;
+	conf.preset_count = 2;
+	struct backend_conf *copy = backend_conf_copy(&conf);
+	assert_int_equal(backend_conf_compare(&conf, copy), BACKEND_SAME);
+	assert_ptr_not_equal(copy->presets[1].name, presets[1].name);
+	assert_string_equal(copy->presets[0].schema, "{}");
+	assert_null(copy->presets[1].description);
+	assert_ptr_not_equal(copy->help, conf.help);
+	assert_string_equal(copy->only[0], "get_*");
+	backend_conf_free(&copy);
+}
+
 static void test_only_what_makes_the_process_replaces_it(void **state)
 {
 	static const char *const more[] = { "server", "--fast", "--more", NULL };
 	static const char *const fewer[] = { "server", NULL };
 	static const char *const rotated[] = { "PATH=/bin", "TOKEN=2", NULL };
-	struct backend_conf b[6] = { plain, plain, plain, plain, plain, plain };
+	static const struct command_preset presets[] = { { .name = "t", .args = fewer } };
+	struct backend_conf b[11] = { plain, plain, plain, plain, plain, plain, plain, plain, plain, plain, plain };
 
 	(void)state;
 	b[0].argv = more;
 	b[1].argv = fewer;
 	b[2].env = rotated;
 	b[3].cwd = "/srv";
-	b[4].isolation = ISOLATION_SESSION;
-	b[5].roots = "[]"; /* it is told so in its first words */
-	for (size_t i = 0; i < 6; i++) {
+	b[4].kind = BACKEND_COMMAND;
+	b[5].help = fewer;
+	b[6].depth = 3;
+	b[7].only = globs;
+	b[8].presets = presets;
+	b[8].preset_count = 1;
+	b[9].isolation = ISOLATION_SESSION;
+	b[10].roots = "[]"; /* it is told so in its first words */
+	for (size_t i = 0; i < 11; i++) {
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_REPLACED);
 		assert_int_equal(backend_conf_compare(&b[i], &plain), BACKEND_REPLACED);
 	}
@@ -84,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_copy_has_everything_of_its_own),
+		cmocka_unit_test(test_a_copy_has_its_own_tools),
 		cmocka_unit_test(test_only_what_makes_the_process_replaces_it),
 		cmocka_unit_test(test_everything_else_only_retunes_it),
 	};

@@ -279,6 +279,62 @@ static void test_a_fault_of_the_environment_or_a_flag_is_told_by_its_name(void *
 	}
 }
 
+static void test_a_command_line_program_in_both_spellings(void **state)
+{
+	static const char *const texts[] = {
+		"{\"mcpServers\":{\"a\":{\"command\":\"sh\",\"cli\":true,\"cliHelp\":\" help  -a\",\"cliDepth\":3,"
+		"\"cliOnly\":[\"get*\"],\"maxProcesses\":2}}}",
+		"{\"mcpServers\":{\"a\":{\"command\":\"sh\",\"cli\":true,\"cli_help\":[\"help\",\"-a\"],\"cli_depth\":3,"
+		"\"cli_only\":[\"get*\"],\"max_processes\":2}}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct loaded l = load_text(texts[i], NULL);
+		assert_loaded(&l);
+		const struct backend_conf *conf = &l.config->servers[0];
+		assert_int_equal(conf->kind, BACKEND_COMMAND);
+		assert_string_equal(conf->help[0], "help");
+		assert_string_equal(conf->help[1], "-a");
+		assert_null(conf->help[2]);
+		assert_int_equal(conf->depth, 3);
+		assert_string_equal(conf->only[0], "get*");
+		assert_int_equal(conf->max_processes, 2);
+		assert_int_equal(conf->idle, IDLE_NEVER);
+		assert_int_equal(conf->stop_eof_ms, 0); /* it has no stdin */
+		assert_null(conf->presets);
+		unload(&l);
+	}
+}
+
+static void test_tools_of_a_command_line_program(void **state)
+{
+	struct loaded l =
+	        load_text("{\"mcpServers\":{\"a\":{\"command\":\"sh\",\"cli\":true,\"cliOnly\":[\"x\"],\"tools\":["
+	                  "{\"name\":\"up\"},"
+	                  "{\"name\":\"down.2\",\"description\":\"goes ${E:-down}\",\"args\":[\"-c\",\"x\"],"
+	                  "\"input_schema\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"array\","
+	                  "\"items\":{\"type\":\"integer\"}},\"s\":{\"enum\":[\"a\\n\\u0000\"]}},"
+	                  "\"required\":[\"n\"],\"x\":[1.50,null,true]}}]}}}",
+	                NULL);
+
+	(void)state;
+	assert_loaded(&l);
+	assert_int_equal(l.messages.count[CONFIG_WARNING], 1); /* cliOnly beside tools */
+	const struct backend_conf *conf = &l.config->servers[0];
+	assert_int_equal(conf->preset_count, 2);
+	assert_string_equal(conf->presets[0].name, "up");
+	assert_null(conf->presets[0].description);
+	assert_null(conf->presets[0].args[0]);
+	assert_null(conf->presets[0].schema);
+	assert_string_equal(conf->presets[1].description, "goes down");
+	assert_string_equal(conf->presets[1].args[1], "x");
+	assert_string_equal(conf->presets[1].schema,
+	        "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
+	        "\"s\":{\"enum\":[\"a\\n\\u0000\"]}},\"required\":[\"n\"],\"x\":[1.50,null,true]}");
+	unload(&l);
+}
+
 static void test_the_longest_stop_is_that_of_one_server(void **state)
 {
 	struct loaded l =
@@ -322,6 +378,8 @@ int main(void)
 		cmocka_unit_test(test_a_long_request_timeout_raises_its_maximum),
 		cmocka_unit_test(test_flag_wins_over_environment_over_file_over_default),
 		cmocka_unit_test(test_a_fault_of_the_environment_or_a_flag_is_told_by_its_name),
+		cmocka_unit_test(test_a_command_line_program_in_both_spellings),
+		cmocka_unit_test(test_tools_of_a_command_line_program),
 		cmocka_unit_test(test_the_longest_stop_is_that_of_one_server),
 		cmocka_unit_test(test_a_byte_order_mark_is_skipped),
 	};

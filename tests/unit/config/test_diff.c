@@ -55,6 +55,7 @@ static void test_servers_that_come_go_change_or_move_are_a_change(void **state)
 		SERVERS("\"a\":{\"command\":\"sh\",\"requestTimeout\":\"1s\"}"),
 		SERVERS("\"a\":{\"command\":\"sh\",\"exclude\":[\"x\"]}"),
 		SERVERS("\"a\":{\"command\":\"sh\",\"disabled\":true}"),
+		SERVERS("\"a\":{\"command\":\"sh\",\"cli\":true}"),
 	};
 
 	(void)state;
@@ -62,6 +63,33 @@ static void test_servers_that_come_go_change_or_move_are_a_change(void **state)
 		assert_diff(SERVERS(ONE), others[i], (struct verdict){ .servers = true });
 	assert_diff(SERVERS(ONE ",\"b\":{\"command\":\"sh\"}"), SERVERS("\"b\":{\"command\":\"sh\"}," ONE),
 	        (struct verdict){ .servers = true });
+}
+
+static void test_all_of_a_command_line_program_is_looked_at(void **state)
+{
+#define CLI(more) SERVERS("\"a\":{\"command\":\"sh\",\"cli\":true" more "}")
+	static const char *const others[] = {
+		CLI(",\"cliHelp\":\"help\""),
+		CLI(",\"cliDepth\":1"),
+		CLI(",\"cliOnly\":[\"x\"]"),
+		CLI(",\"maxProcesses\":1"),
+		CLI(",\"tools\":[{\"name\":\"x\"}]"),
+	};
+	static const char *const tools[] = {
+		CLI(",\"tools\":[{\"name\":\"x\"}]"),
+		CLI(",\"tools\":[{\"name\":\"y\"}]"),
+		CLI(",\"tools\":[{\"name\":\"x\"},{\"name\":\"y\"}]"),
+		CLI(",\"tools\":[{\"name\":\"x\",\"args\":[\"z\"]}]"),
+		CLI(",\"tools\":[{\"name\":\"x\",\"description\":\"z\"}]"),
+		CLI(",\"tools\":[{\"name\":\"x\",\"inputSchema\":{\"type\":\"object\"}}]"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_diff(CLI(""), others[i], (struct verdict){ .servers = true });
+	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+		for (size_t j = 0; j < sizeof(tools) / sizeof(tools[0]); j++)
+			assert_diff(tools[i], tools[j], (struct verdict){ .servers = i != j });
 }
 
 static void test_how_a_thing_is_written_does_not_matter(void **state)
@@ -148,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_same_text_read_again_changes_nothing),
 		cmocka_unit_test(test_servers_that_come_go_change_or_move_are_a_change),
+		cmocka_unit_test(test_all_of_a_command_line_program_is_looked_at),
 		cmocka_unit_test(test_how_a_thing_is_written_does_not_matter),
 		cmocka_unit_test(test_session_keys_differ_by_id_secret_and_order),
 		cmocka_unit_test(test_lifecycle_and_log_level_can_be_applied),

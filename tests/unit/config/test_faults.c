@@ -3,6 +3,9 @@
 #include "load.h"
 
 #define SERVER(members) "{\"mcpServers\":{\"a\":{\"command\":\"sh\"" members "}}}"
+#define TOOLS(list) SERVER(",\"cli\":true,\"tools\":[" list "]")
+#define SCHEMA(schema) TOOLS("{\"name\":\"t\",\"inputSchema\":" schema "}")
+#define PROPERTY(property) SCHEMA("{\"type\":\"object\",\"properties\":{" property "}}")
 #define KEYS(keys) "{\"session\":{\"keys\":[" keys "]}}"
 #define SECRET "\"secret\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
 #define TWELVE "abcdefghijkl"
@@ -41,10 +44,32 @@ static const struct row { const char *json, *message; } errors[] = {
 	{ SERVER(",\"type\":\"http\""),                 "mcpServers.a.type: must be \"stdio\"" },
 	{ SERVER(",\"type\":\"streamableHttp\""),       "mcpServers.a.type: must be \"stdio\"" },
 	{ SERVER(",\"type\":\"ftp\""),                  "mcpServers.a.type: must be \"auto\", \"stdio\", \"local\", \"http\"" },
-	{ SERVER(",\"cli\":true,\"cliDepth\":2"),       "mcpServers.a.cli: not supported yet: command-line programs" },
+	{ SERVER(",\"cli\":true,\"cliDepth\":0"),       "mcpServers.a.cliDepth: must be a whole number from 1 to 8" },
+	{ SERVER(",\"cli\":true,\"cliHelp\":\" \""),    "mcpServers.a.cliHelp: must not be empty" },
+	{ SERVER(",\"cli\":true,\"cliHelp\":[]"),       "mcpServers.a.cliHelp: must not be empty" },
+	{ SERVER(",\"cli\":true,\"cliHelp\":7"),        "mcpServers.a.cliHelp: must be a string" },
+	{ SERVER(",\"cli\":true,\"cliOnly\":\"x\""),    "mcpServers.a.cliOnly: must be an array" },
+	{ SERVER(",\"cli\":true,\"type\":\"http\""),    "mcpServers.a.type: must be \"stdio\"" },
 	{ SERVER(",\"cli\":1"),                         "mcpServers.a.cli: must be true or false" },
 	{ SERVER(",\"cli_only\":[]"),                   "mcpServers.a.cli_only: only a server that has \"cli\": true" },
 	{ SERVER(",\"tools\":[]"),                      "mcpServers.a.tools: only a server that has \"cli\": true" },
+
+	/* tools of a command-line program */
+	{ TOOLS("7"),                                   "mcpServers.a.tools[0]: must be an object" },
+	{ TOOLS("{}"),                                  "mcpServers.a.tools[0]: needs a \"name\"" },
+	{ TOOLS("{\"name\":\"a b\"}"),                  "mcpServers.a.tools[0].name: a tool's name is made of" },
+	{ TOOLS("{\"name\":\"a\"},{\"name\":\"a\"}"), "mcpServers.a.tools[1].name: there are two tools of this name" },
+	{ TOOLS("{\"name\":\"a\",\"arg\":[]}"),         "mcpServers.a.tools[0].arg: unknown key, did you mean \"args\"" },
+	{ SCHEMA("[]"),                                 "mcpServers.a.tools[0].inputSchema: must be an object" },
+	{ SCHEMA("{}"),                                 "mcpServers.a.tools[0].inputSchema: the type of a tool's arguments" },
+	{ SCHEMA("{\"type\":\"array\"}"),               "mcpServers.a.tools[0].inputSchema.type: the type of a tool's arguments" },
+	{ SCHEMA("{\"type\":\"object\",\"required\":1}"), "mcpServers.a.tools[0].inputSchema.required: must be an array of strings" },
+	{ PROPERTY("\"-x\":{}"),                        "inputSchema.properties.-x: not a name that a flag can have" },
+	{ PROPERTY("\"x=y\":{}"),                       "not a name that a flag can have" },
+	{ PROPERTY("\"x\":{\"type\":\"object\"}"),      "inputSchema.properties.x: must be a string, boolean, integer or number" },
+	{ PROPERTY("\"x\":{\"type\":\"array\",\"items\":{\"type\":\"array\"}}"), "inputSchema.properties.x: must be a string, boolean" },
+	{ PROPERTY("\"x\":{\"enum\":[1]}"),             "inputSchema.properties.x: the values of an enum must be strings" },
+	{ PROPERTY("\"args\":{\"type\":\"integer\"}"),  "inputSchema.properties.args: must be an array of strings, or a string" },
 
 	/* its keys */
 	{ SERVER(",\"comand\":\"npx\""),                "mcpServers.a.comand: unknown key, did you mean \"command\"?" },

@@ -72,7 +72,10 @@ static void on_request(void *arg, struct http_exchange *ex, const struct http_re
 		hold(f, ex, false);
 	else if (span_eq(path, SPAN("/nothing")))
 		exchange_reply(ex, 204, NULL, 0, SPAN(""));
-	else if (span_eq(path, SPAN("/stream")) || span_eq(path, SPAN("/forever"))) {
+	else if (span_eq(path, SPAN("/heed"))) {
+		hold(f, ex, true);
+		exchange_heed_fin(ex);
+	} else if (span_eq(path, SPAN("/stream")) || span_eq(path, SPAN("/forever"))) {
 		hold(f, ex, true);
 		exchange_stream(ex, 200, NULL, 0);
 		if (span_eq(path, SPAN("/forever")))

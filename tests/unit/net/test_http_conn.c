@@ -148,6 +148,19 @@ static void test_a_half_close_that_came_first_ends_it_too(void **state)
 	close(fd);
 }
 
+static void test_a_half_close_ends_an_answer_that_heeds_it(void **state)
+{
+	struct fixture *f = *state;
+	int fd = client_open(f);
+
+	client_send(fd, GET("/heed"));
+	fixture_await(f, &f->seen.held_count, 1);
+	shutdown(fd, SHUT_WR);
+	fixture_await(f, &f->seen.gone, 1);
+	fixture_await_connections(f, 0);
+	close(fd);
+}
+
 static void test_a_client_that_floods_while_it_waits_is_not_read(void **state)
 {
 	struct fixture *f = *state;
@@ -417,6 +430,7 @@ int main(void)
 		TEST(test_all_that_was_sent_before_a_half_close_is_answered),
 		TEST(test_a_half_close_ends_a_stream_that_has_no_end),
 		TEST(test_a_half_close_that_came_first_ends_it_too),
+		TEST(test_a_half_close_ends_an_answer_that_heeds_it),
 		TEST(test_a_client_that_floods_while_it_waits_is_not_read),
 		TEST(test_a_flood_that_ends_does_not_keep_a_stream),
 		TEST(test_requests_beyond_what_is_read_ahead_are_answered),

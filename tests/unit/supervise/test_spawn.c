@@ -99,7 +99,7 @@ static int finish(struct world *w)
 /* What the program prints. */
 static const char *output_of(struct world *w, const char *const *argv, const char *const *env, const char *cwd)
 {
-	if (!spawn(&w->spawner, &(struct spawn_conf){ argv, env, cwd }, &w->child, &w->e))
+	if (!spawn(&w->spawner, &(struct spawn_conf){ .argv = argv, .env = env, .cwd = cwd }, &w->child, &w->e))
 		fail_msg("%s", w->e.text);
 	assert_int_equal(finish(w), 0);
 	return w->out;
@@ -206,7 +206,8 @@ static void test_its_three_streams_are_ours_and_do_not_block_us(void **state)
 	char text[16];
 
 	assert_true(spawn(&w->spawner,
-	        &(struct spawn_conf){ ARGV("sh", "-c", "read x; echo out $x; echo err $x >&2"), usual_env, NULL },
+	        &(struct spawn_conf){
+	                .argv = ARGV("sh", "-c", "read x; echo out $x; echo err $x >&2"), .env = usual_env },
 	        &w->child, &w->e));
 	assert_int_equal(read(w->child.out, text, sizeof(text)), -1);
 	assert_int_equal(errno, EAGAIN);
@@ -226,6 +227,30 @@ static size_t count_fds(void)
 		n++;
 	closedir(dir);
 	return n;
+}
+
+static void test_without_a_stdin_there_is_nothing_to_read(void **state)
+{
+	struct world *w = *state;
+	const struct spawn_conf conf = {
+		.argv = ARGV("sh", "-c", "cat; readlink /proc/$$/fd/0; ls /proc/$$/fd | wc -l"),
+		.env = usual_env,
+		.no_stdin = true,
+	};
+
+	assert_true(spawn(&w->spawner, &conf, &w->child, &w->e));
+	assert_int_equal(w->child.in, -1);
+	assert_int_equal(finish(w), 0);
+	assert_string_equal(w->out, "/dev/null\n3\n");
+}
+
+static void test_a_program_can_be_looked_for_without_starting_it(void **state)
+{
+	struct world *w = *state;
+
+	assert_true(spawn_check(&(struct spawn_conf){ .argv = ARGV("sh"), .env = usual_env }, &w->e));
+	assert_false(spawn_check(&(struct spawn_conf){ .argv = ARGV("no-such-thing"), .env = usual_env }, &w->e));
+	assert_string_equal(w->e.text, "command \"no-such-thing\": not found in PATH (/usr/bin:/bin)");
 }
 
 static void test_a_failure_says_what_and_where_and_leaves_nothing(void **state)
@@ -254,7 +279,7 @@ static void test_a_failure_says_what_and_where_and_leaves_nothing(void **state)
 	size_t fds = count_fds();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *cwd = rows[i].cwd != NULL ? rows[i].cwd : w->dir;
-		struct spawn_conf conf = { ARGV(rows[i].command), env, cwd };
+		struct spawn_conf conf = { .argv = ARGV(rows[i].command), .env = env, .cwd = cwd };
 		assert_false(spawn(&w->spawner, &conf, &w->child, &w->e));
 		assert_string_equal(w->e.text, rows[i].text);
 		assert_int_equal(w->e.sys, rows[i].sys);
@@ -266,7 +291,7 @@ static void test_a_failure_says_what_and_where_and_leaves_nothing(void **state)
 static void test_a_failure_behind_the_clone_is_told_too(void **state)
 {
 	struct world *w = *state;
-	struct spawn_conf conf = { ARGV("true"), usual_env, w->dir };
+	struct spawn_conf conf = { .argv = ARGV("true"), .env = usual_env, .cwd = w->dir };
 	struct rlimit fds;
 	char wanted[128];
 
@@ -289,7 +314,7 @@ static void test_a_failure_behind_the_clone_is_told_too(void **state)
 static void test_a_want_of_descriptors_is_told_and_leaves_nothing(void **state)
 {
 	struct world *w = *state;
-	struct spawn_conf conf = { ARGV("true"), usual_env, "/" };
+	struct spawn_conf conf = { .argv = ARGV("true"), .env = usual_env, .cwd = "/" };
 	struct rlimit usual, low;
 	size_t fds = count_fds();
 	bool fine = false;
@@ -319,8 +344,8 @@ static void test_it_dies_with_its_parent(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	pid_t parent = fork();
 	if (parent == 0) {
-		bool fine = spawn(
-		        &w->spawner, &(struct spawn_conf){ ARGV("sleep", "100"), usual_env, NULL }, &w->child, &w->e);
+		bool fine = spawn(&w->spawner, &(struct spawn_conf){ .argv = ARGV("sleep", "100"), .env = usual_env },
+		        &w->child, &w->e);
 		(void)!write(ends[1], &w->child.pid, sizeof(w->child.pid));
 		_exit(!fine);
 	}
@@ -355,6 +380,8 @@ int main(void)
 		TEST(test_it_starts_in_its_directory_and_a_relative_command_is_below_it),
 		TEST(test_it_gets_back_the_soft_limit_of_open_files),
 		TEST(test_its_three_streams_are_ours_and_do_not_block_us),
+		TEST(test_without_a_stdin_there_is_nothing_to_read),
+		TEST(test_a_program_can_be_looked_for_without_starting_it),
 		TEST(test_a_failure_says_what_and_where_and_leaves_nothing),
 		TEST(test_a_failure_behind_the_clone_is_told_too),
 		TEST(test_a_want_of_descriptors_is_told_and_leaves_nothing),
