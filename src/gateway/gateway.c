@@ -92,6 +92,7 @@ void gateway_free(struct gateway **gwp)
 		slot_free(gw->slots[i]);
 	elicitations_clear(&gw->asks.elicitations);
 	map_free(&gw->asks.by_number);
+	map_free(&gw->parks.by_number);
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
@@ -167,6 +168,14 @@ static bool is_full(const struct gateway *gw, const struct session *s)
 static struct call *submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
 {
+	bool retry = meta != NULL && park_is_retry(m);
+	const char *fault = NULL;
+
+	if (retry) {
+		struct call *parked = park_resume(gw, session, scope, m, meta, port, arg, &fault);
+		if (parked != NULL)
+			return parked;
+	}
 	if (gw->refusing || is_full(gw, session)) {
 		gw->counts.refused++;
 		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
@@ -177,7 +186,10 @@ static struct call *submit(struct gateway *gw, struct session *session, int scop
 	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
 	if (meta != NULL && c->client.level < gw->level)
 		news_level(gw);
-	serve_request(c, m);
+	if (retry)
+		call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
+	else
+		serve_request(c, m);
 	return c;
 }
 
@@ -236,6 +248,7 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.tried = true,
 		.backends_stopped = true,
 		.in_flight = gw->in_flight,
+		.parked = gw->parks.parked,
 		.sessions = (unsigned)sessions_count(gw->sessions),
 		.configured = (unsigned)gw->slot_count,
 	};

@@ -288,6 +288,11 @@ void sessions_end(struct sessions *s, struct session **session)
 	drop(s, x);
 }
 
+struct key_ring *sessions_keys(const struct sessions *s)
+{
+	return s->keys;
+}
+
 size_t sessions_count(const struct sessions *s)
 {
 	return s->count;

@@ -88,6 +88,8 @@ bool session_is_sealed(struct sessions *s, struct session *session);
  */
 void sessions_end(struct sessions *s, struct session **session);
 
+struct key_ring *sessions_keys(const struct sessions *s); /* NULL: none */
+
 size_t sessions_count(const struct sessions *s);
 
 /* Walks all, in the order of their last use. */
