@@ -115,6 +115,12 @@ static bool is_array(struct span schema)
 	return json_string_is(json_member(schema, "type"), SPAN("array"));
 }
 
+/* The name of a member; the quotes around it are in the text, too. */
+static struct span key_of(struct arena *a, struct span key)
+{
+	return json_decode((struct span){ key.p - 1, key.n + 2 }, arena_alloc(a, key.n + 3));
+}
+
 static struct help_flag *read_property(struct arena *a, struct span name, struct span schema)
 {
 	struct help_flag *f = ARENA_NEW(a, struct help_flag);
@@ -137,7 +143,7 @@ static const struct help_flag *read_properties(struct arena *a, struct span sche
 	struct span key, value;
 
 	while (json_next(&w, &key, &value)) {
-		struct span name = decoded(a, (struct span){ key.p - 1, key.n + 2 }); /* with its quotes */
+		struct span name = key_of(a, key);
 		if (span_eq(name, SPAN(COMMAND_ARGS))) {
 			tool->one_argument = !is_array(value);
 			continue;

@@ -209,7 +209,7 @@ static bool receive_all_opened(struct tls_session *s, int fd, struct buf *answer
 			return true;
 		if (io == TLS_FAILED)
 			return err_set(e, "%s", tls_session_error(s));
-		if (io == TLS_BLOCKED && !turn(s, fd, deadline, e))
+		if (io == TLS_BLOCKED && !tls_session_has_more(s) && !turn(s, fd, deadline, e))
 			return false;
 	}
 	return err_set(e, "the answer is larger than %zu bytes", GET_BYTES_MAX);

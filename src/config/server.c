@@ -360,6 +360,9 @@ static void settle_command(struct reading *r, const struct json_node *node, stru
 	s->conf.kind = BACKEND_COMMAND;
 	s->conf.stop_eof_ms = 0;
 	s->conf.idle = IDLE_NEVER;
+	if (s->conf.isolation != ISOLATION_SHARED) /* every call has a process of its own anyway */
+		reading_warn(r, keys_find(server_keys, "isolation", node), "has no effect for a command-line program");
+	s->conf.isolation = ISOLATION_SHARED;
 	if (s->tools != NULL)
 		command_read_tools(r, s->tools, &s->conf);
 	if (s->conf.presets != NULL && s->conf.only != NULL)

@@ -118,8 +118,8 @@ static const struct addrinfo *take(const struct addrinfo **list, int family, boo
 	return taken;
 }
 
-/* RFC 8305, 4: the order of the system's choice, but the families by turns. */
-static void add_by_turns(struct resolve_answer *a, const struct addrinfo *all)
+/* The order is the system's choice within each family. */
+void resolve_add_by_turns(struct resolve_answer *a, const struct addrinfo *all)
 {
 	const struct addrinfo *one = all, *other = all, *next;
 	const int family = all->ai_family;
@@ -142,7 +142,7 @@ static void ask_system(const char *name, struct resolve_answer *a)
 	int failed = getaddrinfo(name, NULL, &hints, &all);
 
 	if (failed == 0) {
-		add_by_turns(a, all);
+		resolve_add_by_turns(a, all);
 		freeaddrinfo(all);
 		return;
 	}

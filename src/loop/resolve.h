@@ -52,4 +52,8 @@ void resolve_cancel(struct resolve_query *q);
 /* None of the addresses could be reached: the next who asks for the name hears of a new look-up. */
 void resolve_doubt(struct resolver *r, struct span name);
 
+/* What getaddrinfo found, the families by turns (RFC 8305, 4); public for its test. */
+struct addrinfo;
+void resolve_add_by_turns(struct resolve_answer *a, const struct addrinfo *all);
+
 #endif

@@ -98,6 +98,12 @@ void conn_send(struct conn *c, const struct span *parts, size_t n);
 /* Queues, to be written at the end of this turn with all else that it brings. */
 void conn_queue(struct conn *c, const struct span *parts, size_t n);
 
+/*
+ * After CONN_END under TLS: the socket has ended without a close_notify, as somebody else can make it. What says itself
+ * how long it is may be whole; what ends with the connection is not (RFC 9112, 9.8).
+ */
+bool conn_is_cut(const struct conn *c);
+
 /* Under TLS: what is sealed already and not yet written. */
 size_t conn_sealed(const struct conn *c);
 

@@ -7,6 +7,7 @@
 #include "net/tls_session.h"
 
 #define SEAL_BYTES ((size_t)256 * 1024) /* of what is queued, before it is written */
+#define WIRE_MAX ((size_t)1 << 20)      /* sealed and not written, while more is read that makes us answer */
 
 struct conn_tls {
 	struct tls_session *session;
@@ -203,6 +204,11 @@ enum conn_io conn_tls_read(struct conn *c, char *to, size_t room, size_t *n)
 		return CONN_BLOCKED;
 	if (c->tls->stopped)
 		return CONN_FAILED;
+	if (before > WIRE_MAX) {
+		err_set(&c->tls->error, "the other side makes TLS answer and does not read it");
+		c->tls->stopped = true;
+		return CONN_FAILED;
+	}
 	enum tls_io io = tls_session_read(c->tls->session, to, room, n);
 	count_wire(c, before);
 	c->ended |= io == TLS_END;
@@ -213,6 +219,11 @@ enum conn_io conn_tls_read(struct conn *c, char *to, size_t room, size_t *n)
 		conn_flush_later(c);
 	}
 	return same[io];
+}
+
+bool conn_is_cut(const struct conn *c)
+{
+	return c->tls != NULL && tls_session_is_cut(c->tls->session);
 }
 
 bool conn_tls_is_at_end(const struct conn *c)

@@ -24,7 +24,6 @@ struct attempt {
 
 struct dial {
 	struct loop *loop;
-	struct resolver *resolver;
 	struct resolve_query query;
 	struct timer timer; /* of the next attempt */
 	struct attempt attempts[RESOLVE_ADDRESSES_MAX];
@@ -66,8 +65,6 @@ static void fail(struct dial *d)
 	const struct dial_events *events = d->events;
 	void *arg = d->arg;
 
-	if (d->count > 0)
-		resolve_doubt(d->resolver, host_of(d));
 	dial_cancel(&(struct dial *){ d });
 	events->failed(arg, d->error.text); /* the memory is there until the end of the turn */
 }
@@ -198,7 +195,6 @@ struct dial *dial_start(struct loop *l, struct resolver *r, struct span host, un
 	struct dial *d = NEW(struct dial);
 
 	d->loop = l;
-	d->resolver = r;
 	d->port = port;
 	d->events = events;
 	d->arg = arg;

@@ -1,5 +1,6 @@
 #include "net/http_client.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,21 @@ void http_client_wait_no_more(struct http_client *c, struct http_fetch *f)
 	f->waits = false;
 }
 
+/* A connection that has just been made is used as it is: what is wrong with it is the answer to a request, or a server
+ * that closes whatever it accepts would be connected to for ever. */
+static bool is_good(struct http_client_conn *l)
+{
+	bool is_new = !l->used && l->idle_since.ms == loop_now(l->client->loop).ms;
+
+	return is_new || http_client_conn_is_alive(l);
+}
+
 /* The one that was used last. Those that have gone meanwhile are closed on the way. */
 static struct http_client_conn *take_idle(struct http_client *c)
 {
 	while (!list_is_empty(&c->idle)) {
 		struct http_client_conn *l = list_entry(c->idle.prev, struct http_client_conn, node);
-		if (http_client_conn_is_alive(l))
+		if (is_good(l))
 			return l;
 		http_client_conn_happens(l, LINK_CLOSE);
 	}
@@ -71,6 +81,7 @@ void http_client_not_made(struct http_client *c, const char *sentence)
 {
 	log_debug(&c->log, "http_unreachable", "no connection could be made", F_STR("origin", c->name),
 	        F_STR("error", sentence));
+	resolve_doubt(c->resolver, c->hop.host);
 	snprintf(c->sentence, sizeof(c->sentence), "%s", sentence);
 	refuse_first(c, c->count == 0 ? c->waiting_count : c->waiting_count > c->making ? 1 : 0);
 	make_more(c);
@@ -188,6 +199,7 @@ struct http_client *http_client_new(
 		err_set(e, "a proxy is spoken to over http:// only");
 		return NULL;
 	}
+	assert(conf->max_connections > 0);
 	struct http_client *c = NEW(struct http_client);
 	c->loop = l;
 	c->resolver = r;

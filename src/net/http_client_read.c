@@ -195,10 +195,10 @@ static void lost(struct http_client_conn *l, const char *how)
 	http_client_conn_fail(l, FETCH_LOST, "%s %s", how, when);
 }
 
-/* The server has closed its side. */
+/* The server has closed its side. A body that ends so is whole only when TLS tells that it was the server. */
 static void ended(struct http_client_conn *l)
 {
-	if (l->has_head && l->body == RESPONSE_UNTIL_CLOSE)
+	if (l->has_head && l->body == RESPONSE_UNTIL_CLOSE && !conn_is_cut(&l->conn))
 		finish(l, false);
 	else
 		lost(l, "the server closed the connection");
@@ -249,8 +249,10 @@ void http_client_read_rest(struct http_client_conn *l)
 
 	for (int reads = 0; more && !l->fetch->paused && reads < READS_AT_THE_END; reads++)
 		more = read_some(l);
-	if (l->state == LINK_BUSY && l->conn.state != CONN_OPEN)
-		failed(l);
+	if (l->state == LINK_BUSY)
+		http_client_conn_fail(l, FETCH_LOST, "%s",
+		        l->conn.state == CONN_LINGERING ? "the server did not take the request in time"
+		                                        : "the connection was reset");
 }
 
 /* The proxy's answer to CONNECT: without a body when it is 2xx, and else the connection goes. */

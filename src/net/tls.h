@@ -4,7 +4,8 @@
  * the old one goes with the last connection that holds it.
  *
  * TLS 1.2 and later, HTTP/1.1 by ALPN, no renegotiation, no 0-RTT. A server keeps no sessions; its tickets are sealed
- * by keys that go with the context, so that nobody resumes what an older context has granted.
+ * by keys that go with the context, so that nobody resumes what an older context has granted, and where clients must
+ * show certificates it gives none.
  *
  * Each certificate, key or list of authorities is the path of a file, or the PEM text itself ("-----BEGIN ...").
  * Reading blocks: it is for the start, and for a thread beside the loop. References are counted without locks: a

@@ -13,6 +13,7 @@
 
 #define NAME_MAX_BYTES 256
 #define SEAL_AT_ONCE ((size_t)1 << 20)
+#define READS_AT_ONCE 64 /* records, so that a stream of tiny ones keeps nobody else waiting */
 
 struct tls_session {
 	struct tls_context *context;
@@ -20,8 +21,10 @@ struct tls_session {
 	int fd;
 	struct buf wire;
 	bool at_end;    /* of the socket */
+	bool is_dry;    /* the socket had nothing, when it was last asked */
 	bool has_read;  /* from the socket, so `first` is the first byte */
 	bool has_more;  /* to read without the socket */
+	bool is_cut;    /* ... without close_notify */
 	bool secured;   /* the handshake is done */
 	bool has_ended; /* close_notify is in the wire */
 	bool has_failed;
@@ -42,7 +45,8 @@ static int socket_read(BIO *bio, char *to, int room)
 	do
 		n = recv(s->fd, to, (size_t)room, 0);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN)
+	s->is_dry = n < 0 && errno == EAGAIN;
+	if (s->is_dry)
 		BIO_set_retry_read(bio);
 	else if (n < 0)
 		s->failed_read = errno;
@@ -229,25 +233,40 @@ enum tls_io tls_session_handshake(struct tls_session *s)
 	return TLS_OK;
 }
 
+/* SSL_ERROR_NONE: with room or turns at their end. What is no data (tickets, new keys) takes a turn, too. */
+static int read_records(struct tls_session *s, char *to, size_t room, size_t *n)
+{
+	int why = SSL_ERROR_NONE;
+
+	for (int turns = 0; turns < READS_AT_ONCE && *n < room; turns++) {
+		s->is_dry = false;
+		int got = SSL_read(s->ssl, to + *n, (int)(room - *n));
+		*n += got > 0 ? (size_t)got : 0;
+		why = got > 0 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, got);
+		if (why == SSL_ERROR_WANT_READ && !s->is_dry)
+			why = SSL_ERROR_NONE;
+		if (why != SSL_ERROR_NONE)
+			break;
+	}
+	return why;
+}
+
 enum tls_io tls_session_read(struct tls_session *s, char *to, size_t room, size_t *n)
 {
-	int got = 0;
-
 	*n = 0;
 	if (s->has_failed)
 		return TLS_FAILED;
 	ERR_clear_error();
-	while (*n < room && (got = SSL_read(s->ssl, to + *n, (int)(room - *n))) > 0)
-		*n += (size_t)got;
-	int why = got > 0 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, got);
+	int why = read_records(s, to, room, n);
 	if (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_ZERO_RETURN)
 		fail(s);
-	s->has_more = *n > 0 && why != SSL_ERROR_WANT_READ;
+	s->has_more = why == SSL_ERROR_NONE || (*n > 0 && why != SSL_ERROR_WANT_READ);
+	s->is_cut |= why == SSL_ERROR_ZERO_RETURN && s->at_end; /* a close_notify is read before the end behind it */
 	if (*n > 0)
 		return TLS_OK;
-	if (why == SSL_ERROR_WANT_READ)
-		return TLS_BLOCKED;
-	return s->has_failed ? TLS_FAILED : TLS_END;
+	if (s->has_failed)
+		return TLS_FAILED;
+	return why == SSL_ERROR_ZERO_RETURN ? TLS_END : TLS_BLOCKED;
 }
 
 bool tls_session_has_more(const struct tls_session *s)
@@ -284,6 +303,11 @@ struct buf *tls_session_wire(struct tls_session *s)
 bool tls_session_is_at_end(const struct tls_session *s)
 {
 	return s->at_end;
+}
+
+bool tls_session_is_cut(const struct tls_session *s)
+{
+	return s->is_cut;
 }
 
 bool tls_session_met_text(const struct tls_session *s)

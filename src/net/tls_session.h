@@ -27,7 +27,8 @@ void tls_session_free(struct tls_session **s);
 /* TLS_BLOCKED: write the wire, and come again when the socket is readable. Never TLS_END. */
 enum tls_io tls_session_handshake(struct tls_session *s);
 
-/* At most `room` bytes; TLS_OK only with some. TLS_END: close_notify, or the end of the socket. */
+/* At most `room` bytes; TLS_OK only with some. TLS_END: close_notify, or the end of the socket. TLS_BLOCKED: what there
+ * was gave none; ask tls_session_has_more before waiting. */
 enum tls_io tls_session_read(struct tls_session *s, char *to, size_t room, size_t *n);
 
 /* After a read: there may be more although the socket has nothing. */
@@ -43,6 +44,9 @@ struct buf *tls_session_wire(struct tls_session *s);
 
 /* Nothing more comes from the socket: its end was read. */
 bool tls_session_is_at_end(const struct tls_session *s);
+
+/* The end that was read was that of the socket, and no close_notify came before it. */
+bool tls_session_is_cut(const struct tls_session *s);
 
 /* What came first was no TLS but text: for the server that wants to answer in kind. */
 bool tls_session_met_text(const struct tls_session *s);

@@ -1,19 +1,25 @@
 """Starts the real binary with a configuration, watches its log, and sees to it that nothing is left behind.
 
 Settings: SLUICE (the binary; build/sluice), EXAMPLE_SERVER (beside it, in examples/), SLUICE_TEST_PATIENCE (a factor
-for all time limits, for sanitizer builds and valgrind).
+for all time limits, for sanitizer builds and valgrind), SLUICE_TEST_TLS (main ports speak TLS, where a test does not
+mind).
 """
 
+import atexit
+import functools
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from signal import SIGINT, SIGKILL, SIGTERM
 
 import http_client
+from certificates import Authority
 from http_client import Connection
 from mcp_client import McpHttp, McpStdio
 from processes import become_subreaper, children_of, command_of, descendants_of  # noqa: F401
@@ -24,6 +30,7 @@ EXAMPLE = pathlib.Path(os.environ.get("EXAMPLE_SERVER", BINARY.parent / "example
 FAKE = pathlib.Path(__file__).with_name("fake_server.py")
 PATIENCE = float(os.environ.get("SLUICE_TEST_PATIENCE", "1"))
 http_client.TIMEOUT *= PATIENCE
+UNDER_TLS = bool(os.environ.get("SLUICE_TEST_TLS"))
 
 # Teardown must not wait for load balancers that are not there.
 NO_LAME_DUCK = {"lameDuck": {"min": "0s", "quiet": "0s", "max": "0s"}}
@@ -281,6 +288,23 @@ class Sluice:
 known_children = set()
 
 
+@functools.cache
+def certificates():
+    """An authority of this process, and a certificate for its gateways."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-certificates-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    authority = Authority(folder)
+    return authority.client_context(), authority.issue("gateway")
+
+
+def under_tls(config):
+    """With a certificate, if the whole run is under TLS and the test says nothing of it."""
+    if not UNDER_TLS or not isinstance(config, dict) or "tls" in config.get("http", {}):
+        return config, None
+    context, pair = certificates()
+    return {**config, "http": {**config.get("http", {}), "tls": {"cert": str(pair.cert), "key": str(pair.key)}}}, context
+
+
 class Launcher:
     """What the fixture `sluice` gives: starts processes, and stops all of them at the end of the test."""
 
@@ -319,6 +343,7 @@ class Launcher:
 
     def http(self, config, *args, ready=True, at="127.0.0.1:0", admin="off", env=None, **options):
         """`sluice serve --http` on a port that it picks; waits for /readyz unless `ready` is false."""
+        config, context = under_tls(config)
         s = self.run(
             *("serve", "--http", at, "--admin", admin, "--config", self.write(config)),
             *("--log-format", "json", *args),
@@ -326,6 +351,8 @@ class Launcher:
             **options,
         )
         s.wait_listening(admin != "off")
+        if context:
+            http_client.TLS[s.address] = context
         return s.wait_ready() if ready else s
 
     def stdio(self, config, *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options):
@@ -345,6 +372,7 @@ class Launcher:
             except AssertionError as e:
                 faults.append(e)
             finally:
+                http_client.TLS.pop(s.address, None)
                 known_children.discard(s.process.pid)
                 for pipe in (s.process.stdin, s.process.stdout):
                     if pipe:

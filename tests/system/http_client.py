@@ -11,6 +11,49 @@ TIMEOUT = 5.0
 TLS = {}  # addresses that speak it, and the ssl.SSLContext to talk to each
 
 
+class TlsSocket:
+    """TLS on a socket. Unlike an ssl.SSLSocket it may end its half and go on reading; an end that nobody told is an
+    error only to the `strict`."""
+
+    def __init__(self, sock, context):
+        self.sock, self.strict = sock, False
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self._do(self.tls.do_handshake)
+
+    def _flush(self):
+        if self.outgoing.pending:
+            self.sock.sendall(self.outgoing.read())
+
+    def _do(self, work, *args):
+        while True:
+            try:
+                result = work(*args)
+                self._flush()
+                return result
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self.sock.recv(262144)
+                self.incoming.write(data) if data else self.incoming.write_eof()
+
+    def sendall(self, data):
+        self._do(self.tls.write, data)
+
+    def recv(self, size):
+        try:
+            return self._do(self.tls.read, size)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as e:
+            if self.strict and not isinstance(e, ssl.SSLZeroReturnError):
+                raise
+            return b""
+
+    def getpeercert(self):
+        return self.tls.getpeercert()
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+
 def split_address(address):
     host, _, port = address.rpartition(":")
     return host.strip("[]") or "127.0.0.1", int(port)
@@ -66,7 +109,7 @@ class Connection:
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address in TLS:
-            self.sock = TLS[address].wrap_socket(self.sock, server_hostname="localhost")
+            self.sock = TlsSocket(self.sock, TLS[address])
         self.buffer = b""
 
     def __enter__(self):

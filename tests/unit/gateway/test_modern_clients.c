@@ -502,8 +502,8 @@ static void test_listens_are_refused_when_they_are_wrong_or_too_many_or_too_late
 	assert_null(listen_for(&s, &h, "2", "{}"));
 	assert_int_equal(h.why, END_DRAINING);
 	assert_int_equal(gateway_counts(s.gw)->refused, 2);
-	buf_free(&h.lines);
 	close_stage(&s); /* frees those that nobody has ended */
+	buf_free(&h.lines);
 }
 
 static void test_a_listen_is_given_up_by_its_id(void **state)

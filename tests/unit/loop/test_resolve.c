@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -358,6 +359,57 @@ static void test_a_resolver_may_go_while_a_thread_is_busy(void **state)
 	assert_int_equal(a->answered, 0);
 }
 
+/* "6" is an IPv6 address, "4" an IPv4 one; each has its place in the list in its last byte. */
+static void order(const char *families, char *ordered, char *places)
+{
+	struct addrinfo list[16] = { 0 };
+	struct sockaddr_in v4[16];
+	struct sockaddr_in6 v6[16];
+	struct resolve_answer a = { .count = 0 };
+
+	for (size_t i = 0; i < strlen(families); i++) {
+		bool six = families[i] == '6';
+		v4[i] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl((uint32_t)i) };
+		v6[i] = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
+		v6[i].sin6_addr.s6_addr[15] = (unsigned char)i;
+		list[i].ai_family = six ? AF_INET6 : AF_INET;
+		list[i].ai_addr = six ? (struct sockaddr *)&v6[i] : (struct sockaddr *)&v4[i];
+		list[i].ai_addrlen = six ? sizeof(v6[i]) : sizeof(v4[i]);
+		list[i].ai_next = i + 1 < strlen(families) ? &list[i + 1] : NULL;
+	}
+	resolve_add_by_turns(&a, list);
+	for (unsigned i = 0; i < a.count; i++) {
+		const struct sockaddr_in *four = (const void *)&a.addresses[i];
+		const struct sockaddr_in6 *six = (const void *)&a.addresses[i];
+		bool is_six = a.addresses[i].ss_family == AF_INET6;
+		ordered[i] = is_six ? '6' : '4';
+		places[i] = (char)('a' + (is_six ? six->sin6_addr.s6_addr[15] : ntohl(four->sin_addr.s_addr)));
+	}
+	ordered[a.count] = places[a.count] = '\0';
+}
+
+static void test_the_families_come_by_turns(void **state)
+{
+	static const struct {
+		const char *families, *ordered, *places;
+	} rows[] = {
+		{ "6", "6", "a" },
+		{ "444", "444", "abc" },
+		{ "6644", "6464", "acbd" },
+		{ "4466", "4646", "acbd" },
+		{ "666664", "646666", "afbcde" },
+		{ "6666666666664", "64666666", "ambcdefg" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char ordered[17], places[17];
+		order(rows[i].families, ordered, places);
+		assert_string_equal(ordered, rows[i].ordered);
+		assert_string_equal(places, rows[i].places);
+	}
+}
+
 static void test_the_system_is_asked(void **state)
 {
 	struct scene *s = *state;
@@ -385,6 +437,7 @@ int main(void)
 		TEST(test_a_failure_is_kept_for_a_second),
 		TEST(test_names_are_bounded_and_those_not_used_make_room),
 		TEST(test_a_resolver_may_go_while_a_thread_is_busy),
+		cmocka_unit_test(test_the_families_come_by_turns),
 		TEST(test_the_system_is_asked),
 	};
 

@@ -195,7 +195,11 @@ static void on_accepted(void *arg, int fd, const struct address *peer)
 	list_append(&o->conns, &c->node);
 	if (o->tls != NULL && !o->tunnels)
 		conn_start_tls(&c->conn, o->tls, NULL, 10000);
-	conn_watch(&c->conn, WATCH_READ);
+	conn_watch(&c->conn, o->holds ? 0 : WATCH_READ);
+	if (o->greeting != NULL)
+		say(c, span_of(o->greeting));
+	if (o->shuts)
+		cut(c, false);
 }
 
 static const struct listener_events listener_events = { .accepted = on_accepted };

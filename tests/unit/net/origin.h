@@ -38,6 +38,9 @@ struct origin {
 	unsigned accepted, open, requests;
 	struct buf last, connect; /* the last request, as it came; the last CONNECT */
 	size_t queued;            /* that the client has not taken */
+	const char *greeting;     /* said to whoever connects */
+	bool shuts;               /* closes whatever it accepts */
+	bool holds;               /* reads nothing */
 	bool tunnels;             /* TLS begins after a CONNECT, and not at once */
 };
 

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -653,6 +654,7 @@ static void test_the_end_is_told_before_the_socket_ends(void **state)
 	assert_int_equal(scene->c.conn.state, CONN_LINGERING);
 	assert_span(buf_span(&scene->s.got), "bye");
 	assert_int_equal(scene->s.last_read, CONN_END);
+	assert_false(conn_is_cut(&scene->s.conn));
 	assert_int_equal(scene->c.closed, 0);
 	conn_finish(&scene->s.conn);
 	await(scene, &scene->s.closed, 1);
@@ -751,6 +753,7 @@ static void test_an_end_of_the_socket_alone_is_one_too(void **state)
 	shutdown(scene->peer, SHUT_WR);
 	run_for(scene, 5);
 	assert_int_equal(scene->s.last_read, CONN_END);
+	assert_true(conn_is_cut(&scene->s.conn));
 	do_in_loop(scene, answer);
 	expect_answer(scene, hand);
 	await(scene, &scene->s.closed, 1);
@@ -786,6 +789,48 @@ static void test_a_forged_record_ends_it(void **state)
 	assert_int_equal(scene->s.last_read, CONN_FAILED);
 	assert_non_null(strstr(scene->s.error.text, "TLS failed"));
 	tls_session_free(&hand);
+}
+
+static SSL *secure_by_openssl(struct scene *scene, SSL_CTX *ctx)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	open_server(scene, HANDSHAKE_MS);
+	SSL_set_fd(ssl, scene->peer);
+	for (int i = 0; i < 10 && SSL_connect(ssl) != 1; i++)
+		run_for(scene, 5);
+	await(scene, &scene->s.secured, 1);
+	return ssl;
+}
+
+static void push(struct scene *scene, SSL *ssl, int done)
+{
+	if (done <= 0 && SSL_get_error(ssl, done) == SSL_ERROR_WANT_WRITE)
+		run_for(scene, 1);
+}
+
+/* New keys again and again: each costs us a little, none is data, and they are answered without being read. */
+static void test_a_stream_of_new_keys_is_borne(void **state)
+{
+	struct scene *scene = *state;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = secure_by_openssl(scene, ctx);
+	int written = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
+			push(scene, ssl, SSL_do_handshake(ssl));
+	}
+	for (int i = 0; i < 2000 && written <= 0; i++) {
+		written = SSL_write(ssl, "question", 8);
+		push(scene, ssl, written);
+	}
+	assert_int_equal(written, 8);
+	await_bytes(scene, &scene->s, 8);
+	assert_int_equal(scene->s.lost, 0);
+	assert_true(scene->s.waiting <= 1 << 20);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
 }
 
 static void test_a_context_may_go_while_connections_hold_it(void **state)
@@ -830,6 +875,7 @@ int main(void)
 		TEST(test_an_end_of_the_socket_alone_is_one_too),
 		TEST(test_a_hangup_behind_unread_bytes_is_heard),
 		TEST(test_a_forged_record_ends_it),
+		TEST(test_a_stream_of_new_keys_is_borne),
 		TEST(test_a_context_may_go_while_connections_hold_it),
 	};
 

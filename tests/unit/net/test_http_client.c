@@ -365,6 +365,39 @@ static void test_a_server_that_is_silent_is_not_waited_for_longer_than_allowed(v
 	close(deaf);
 }
 
+static void test_a_server_that_closes_what_it_accepts_is_not_connected_to_for_ever(void **state)
+{
+	struct scene s;
+	struct got g = { 0 };
+
+	(void)state;
+	scene_init(&s, NULL, 0);
+	s.origin.shuts = true;
+	scene_start(&s);
+	got_get(&g, &s, "/");
+	scene_run(&s);
+	got_expect(&g, FETCH_LOST, 0, "");
+	assert_true(s.origin.accepted <= 2);
+	got_clear(&g);
+	scene_end(&s);
+}
+
+static void test_a_server_that_speaks_first_is_none_of_ours(void **state)
+{
+	struct scene s;
+	struct got g = { 0 };
+
+	(void)state;
+	scene_init(&s, NULL, 0);
+	s.origin.greeting = "220 mail.test ready\r\n";
+	scene_start(&s);
+	got_get(&g, &s, "/");
+	scene_run(&s);
+	got_expect(&g, FETCH_BAD_ANSWER, 0, "");
+	got_clear(&g);
+	scene_end(&s);
+}
+
 static void test_one_stream_that_is_open_does_not_keep_a_failure_from_being_told(void **state)
 {
 	const struct origin_line lines[] = { { .text = "HTTP/1.1 200 OK\r\n\r\n" } };
@@ -684,6 +717,8 @@ int main(void)
 		cmocka_unit_test(test_all_who_wait_hear_that_nothing_leads_there),
 		cmocka_unit_test(test_a_name_that_is_not_there_is_said_to_be_so),
 		cmocka_unit_test(test_a_server_that_is_silent_is_not_waited_for_longer_than_allowed),
+		cmocka_unit_test(test_a_server_that_closes_what_it_accepts_is_not_connected_to_for_ever),
+		cmocka_unit_test(test_a_server_that_speaks_first_is_none_of_ours),
 		cmocka_unit_test(test_one_stream_that_is_open_does_not_keep_a_failure_from_being_told),
 		cmocka_unit_test(test_a_client_may_go_with_all_that_it_has),
 		cmocka_unit_test(test_an_origin_by_ipv6),

@@ -273,6 +273,30 @@ static void test_an_answer_before_the_end_of_the_request_is_taken(void **state)
 
 /* Deadlines */
 
+static void test_a_server_that_does_not_take_the_request_is_left(void **state)
+{
+	static char big[12000000];
+	const struct span body = { big, sizeof(big) };
+	const struct http_fetch_request r = {
+		.method = SPAN("POST"), .target = SPAN("/"), .body = &body, .body_parts = 1
+	};
+	struct scene s;
+	struct got g = { 0 };
+
+	(void)state;
+	scene_init(&s, NULL, 0);
+	s.origin.holds = true;
+	s.conf.write_timeout_ms = 100;
+	scene_start(&s);
+	got_start(&g, &s, &r);
+	scene_run(&s);
+	got_expect(&g, FETCH_LOST, 0, "");
+	assert_string_equal(g.sentence, "the server did not take the request in time");
+	assert_true(g.sent);
+	got_clear(&g);
+	scene_end(&s);
+}
+
 static void test_deadlines_end_a_fetch(void **state)
 {
 	const struct origin_line lines[] = {
@@ -544,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_a_big_body_comes_whole),
 		cmocka_unit_test(test_a_big_request_goes_whole),
 		cmocka_unit_test(test_an_answer_before_the_end_of_the_request_is_taken),
+		cmocka_unit_test(test_a_server_that_does_not_take_the_request_is_left),
 		cmocka_unit_test(test_deadlines_end_a_fetch),
 		cmocka_unit_test(test_a_stream_may_live_as_long_as_something_comes),
 		cmocka_unit_test(test_a_total_deadline_can_be_moved),
