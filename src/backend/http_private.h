@@ -15,6 +15,7 @@
 #include "backend/pending.h"
 #include "backend/rate.h"
 #include "backend/streamable_http.h"
+#include "backend/wanted.h"
 #include "http/sse.h"
 
 #define HTTP_CONNECT_MS 10000 /* until a connection is ready */
@@ -88,9 +89,10 @@ struct http_news {
 	struct http_backend *b;
 	bool modern;
 	struct http_trip *trip;
-	struct timer timer; /* of the next try */
-	unsigned failures;  /* in a row */
-	bool none;          /* the server offers no such stream */
+	struct http_trip *old; /* whose place it takes, until it is acknowledged */
+	struct timer timer;    /* of the next try */
+	unsigned failures;     /* in a row */
+	bool none;             /* the server offers no such stream */
 	struct buf last_id;
 	uint64_t retry_ms;
 };
@@ -133,6 +135,8 @@ struct http_backend {
 
 	struct open_asks asks;
 	struct post asks_post; /* for those that are lost */
+	struct wanted wanted;
+	struct post renew_post; /* other resources are wanted */
 
 	unsigned unwell; /* answers in a row that spoke against it */
 
@@ -237,6 +241,8 @@ void http_complain(struct http_backend *b, const char *event, const char *msg, c
 void http_news_init(struct http_backend *b);
 void http_news_open(struct http_backend *b, bool modern);
 void http_news_close(struct http_backend *b, bool modern);
+void http_news_renew(struct http_backend *b); /* a modern server's: other things are wanted */
+void http_news_acknowledged(struct http_trip *t);
 void http_news_head(struct http_trip *t);
 void http_news_over(struct http_trip *t, enum fetch_end why);
 
@@ -250,5 +256,12 @@ void http_ask_came(struct http_trip *t, const struct message *m);
 void http_ask_taken_back(struct http_backend *b, const struct message *m);
 void http_ask_answer(struct http_backend *b, uint64_t id, const struct pieces *outcome);
 void http_asks_end(struct http_backend *b);
+
+/* http_wanted.c */
+bool http_wants_by_listening(const struct http_backend *b);
+void http_want_updates(struct http_backend *b, struct span uri, bool wanted, bool say);
+void http_tell_wanted(struct http_backend *b); /* a new session */
+bool http_answers_itself(const struct http_backend *b, const struct http_trip *t);
+void http_answer_itself(struct http_trip *t);
 
 #endif

@@ -193,7 +193,9 @@ void http_trip_start(struct http_trip *t)
 
 void http_trip_go(struct http_trip *t)
 {
-	if (t->b->gate != NULL && !t->modern)
+	if (http_answers_itself(t->b, t))
+		http_answer_itself(t);
+	else if (t->b->gate != NULL && !t->modern)
 		list_append(&t->b->gated, &t->node);
 	else
 		http_trip_start(t);
@@ -251,9 +253,12 @@ static void forget_place(struct http_trip *t)
 		b->bye = NULL;
 	if (b->sse == t)
 		b->sse = NULL;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		if (b->news[i].trip == t)
 			b->news[i].trip = NULL;
+		if (b->news[i].old == t)
+			b->news[i].old = NULL;
+	}
 }
 
 void http_trip_end(struct http_trip *t)

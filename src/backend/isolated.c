@@ -147,9 +147,13 @@ static struct member *find(const struct isolated *s, uint64_t session, unsigned 
 }
 
 /* NULL: there can be none. */
-static struct member *member_for(struct isolated *s, const struct backend_client *client)
+static struct member *member_for(struct isolated *s, const struct backend_client *client, enum method method)
 {
-	if (client == NULL || (s->maker.needs_none != NULL && s->maker.needs_none(s->main->backend, client)))
+	bool lasting = method == METHOD_RESOURCES_SUBSCRIBE;
+
+	if (client == NULL)
+		return s->main;
+	if (!lasting && s->maker.needs_none != NULL && s->maker.needs_none(s->main->backend, client))
 		return s->main;
 	unsigned capabilities = client_capabilities_of(client->revision, client->capabilities);
 	if (client->session == 0 && s->base.conf->roots != NULL)
@@ -344,7 +348,7 @@ static void start(struct backend *b)
 static void submit(struct backend *b, struct backend_call *call, const struct message *m, struct splice name)
 {
 	struct isolated *s = isolated_of(b);
-	struct member *member = member_for(s, call->client);
+	struct member *member = member_for(s, call->client, m->method_id);
 
 	if (member == NULL) {
 		call->link = NULL;
