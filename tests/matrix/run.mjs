@@ -50,16 +50,18 @@ async function within(ms, run) {
 }
 
 async function runCell(row, feature, client, about) {
-	let problem;
+	let problem, late;
 	const began = Date.now();
 	const limit = CELL_MS * PATIENCE;
 	try {
-		const ended = await within(CELL_MS, signal =>
-			FEATURES[feature](client, { signal, timeout: limit, maxTotalTimeout: limit }, about));
+		const ended = await within(CELL_MS, signal => {
+			late = signal;
+			return FEATURES[feature](client, { signal, timeout: limit, maxTotalTimeout: limit }, about);
+		});
 		if (ended === 'hangs') problem = 'it hangs';
 	} catch (error) {
 		problem = `${error.code ?? ''} ${error.message}`.trim().replaceAll('\n', ' ');
-		if (/timed out|did not come true/i.test(problem)) problem = `it hangs: ${problem}`;
+		if (late.aborted || /timed out|did not come true/i.test(problem)) problem = `it hangs: ${problem}`;
 	}
 	results.add(`${row}/${feature}`, problem, { hangs: problem?.startsWith('it hangs'), ms: Date.now() - began });
 }
