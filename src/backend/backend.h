@@ -241,6 +241,12 @@ struct backend_ops {
 	/* A notification of the client of that session; only for a server, or a part of it, that serves nobody else. */
 	void (*notify)(struct backend *b, uint64_t session, enum method method, struct span params);
 	/*
+	 * Updates of this resource (`uri`: a raw JSON string) are wanted by that client session, 0: by any, or no more.
+	 * It is told to every process that begins later, and as long as any are wanted it is not stopped for want of
+	 * use. `tell`: the one that is there now does not know it yet. NULL where there is no such thing.
+	 */
+	void (*want_updates)(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell);
+	/*
 	 * For good: nothing starts it again, and later calls end with END_BACKEND_UNAVAILABLE. STOPPED follows by an
 	 * event, in any state that it is in, and STOPPING before it while there is a process. Calls in flight end when
 	 * the process does; queued ones at once, not sent. May be called again with something faster.

@@ -203,6 +203,7 @@ static void tell_lists(struct command *c)
 
 	c->base.events->hello(c->base.arg, &hello);
 	c->base.events->list(c->base.arg, LIST_TOOLS, &tools);
+	item_list_free(&tools); /* if it was not taken */
 	for (enum list_kind kind = LIST_TOOLS + 1; kind < LIST_KINDS; kind++) {
 		struct item_list none = { 0 };
 		c->base.events->list(c->base.arg, kind, &none);

@@ -19,6 +19,7 @@ struct member {
 	struct backend *backend;
 	uint64_t number;
 	struct list node;
+	size_t wanted;            /* resources whose updates its client wants */
 	bool leaving;             /* nobody finds it any more; it ends with its last call */
 	bool stopped;             /* it is to be freed */
 	struct backend_conf conf; /* while it is leaving */
@@ -261,7 +262,7 @@ static void on_member_state(struct member *m, enum backend_state now)
 		post_set(s->sched, &s->sweep_post, sweep, s);
 	} else if (now == BACKEND_READY && buf_size(&s->level) > 0) {
 		m->backend->ops->tell(m->backend, METHOD_SET_LEVEL, buf_span(&s->level));
-	} else if ((now == BACKEND_IDLE || now == BACKEND_BACKOFF) && in_flight(m) == 0) {
+	} else if ((now == BACKEND_IDLE || now == BACKEND_BACKOFF) && in_flight(m) == 0 && m->wanted == 0) {
 		leave(m);
 	}
 }
@@ -404,6 +405,20 @@ static void notify(struct backend *b, uint64_t session, enum method method, stru
 		m->backend->ops->notify(m->backend, session, method, params);
 }
 
+static void want_updates(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell)
+{
+	struct isolated *s = isolated_of(b);
+	struct member *m = session == 0 ? s->main : map_get_u64(&s->by_session, session);
+
+	if (m == NULL || m->backend->ops->want_updates == NULL)
+		return;
+	if (wanted)
+		m->wanted++;
+	else if (m->wanted > 0)
+		m->wanted--;
+	m->backend->ops->want_updates(m->backend, session, uri, wanted, tell);
+}
+
 static void stop(struct backend *b, enum backend_stop how)
 {
 	struct isolated *s = isolated_of(b);
@@ -492,6 +507,7 @@ static const struct backend_ops ops = {
 	.end_session = end_session,
 	.tell = tell,
 	.notify = notify,
+	.want_updates = want_updates,
 	.stop = stop,
 	.no_more = no_more,
 	.limit_stop = limit_stop,

@@ -318,7 +318,7 @@ mono_t life_idle_at(const struct life *l)
 {
 	mono_t last = mono_max(l->last_use, l->up_at);
 
-	if (l->state != LIFE_READY || l->in_flight > 0)
+	if (l->state != LIFE_READY || l->in_flight > 0 || l->held)
 		return MONO_NEVER;
 	switch (l->conf.idle) {
 	case IDLE_FIXED:

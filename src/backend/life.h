@@ -105,6 +105,7 @@ struct life {
 	mono_t up_at;      /* when it last became ready */
 	bool answered;     /* a call since then */
 	unsigned in_flight;
+	bool held;     /* in use though no call is in flight */
 	uint64_t uses; /* calls since `first_use` */
 	mono_t first_use, last_use;
 };
@@ -140,7 +141,7 @@ static inline bool life_has_process(const struct life *l)
 void life_call_begins(struct life *l, mono_t now);
 void life_call_ends(struct life *l, mono_t now, bool answered);
 
-/* When it has been idle for long enough, if no call comes; MONO_NEVER: not ready, never, or a call is in flight. */
+/* When it has been idle for long enough, if no call comes; MONO_NEVER: not ready, never, or it is in use. */
 mono_t life_idle_at(const struct life *l);
 
 /* The wait before the next try after the `falls`th fall in a row, from 1. */

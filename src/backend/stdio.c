@@ -133,6 +133,22 @@ static void notify(struct backend *b, uint64_t session, enum method method, stru
 		stdio_notify(s, method, params);
 }
 
+static void want_updates(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell)
+{
+	struct stdio *s = stdio_of(b);
+
+	if (session != s->link->session || (!wanted_set(&s->wanted, uri, wanted) && wanted))
+		return;
+	s->life.held = wanted_any(&s->wanted);
+	if (s->life.state == LIFE_READY) {
+		if (tell)
+			stdio_tell_wanted(s, wanted ? METHOD_RESOURCES_SUBSCRIBE : METHOD_RESOURCES_UNSUBSCRIBE, uri);
+		stdio_arm(s, life_idle_at(&s->life));
+	} else if (wanted) {
+		stdio_step(s, LIFE_EV_WANT);
+	}
+}
+
 static void stop(struct backend *b, enum backend_stop how)
 {
 	static const enum life_event events[] = {
@@ -225,6 +241,7 @@ static void free_backend(struct backend *b)
 	post_cancel(&s->tell_post);
 	post_cancel(&s->asks_post);
 	open_asks_clear(&s->asks);
+	wanted_clear(&s->wanted);
 	handshake_clear(&s->handshake);
 	outbox_clear(&s->outbox);
 	pending_clear(&s->pending);
@@ -239,6 +256,7 @@ static const struct backend_ops ops = {
 	.end_session = end_session,
 	.tell = tell,
 	.notify = notify,
+	.want_updates = want_updates,
 	.stop = stop,
 	.no_more = no_more,
 	.limit_stop = limit_stop,
@@ -265,6 +283,7 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 	s->link = &s->own_link;
 	pending_init(&s->pending, loop_sched(l));
 	open_asks_init(&s->asks);
+	wanted_init(&s->wanted);
 	outbox_init(&s->outbox);
 	rate_init(&s->complaints, COMPLAINTS_PER_S, loop_now(l));
 	return &s->base;

@@ -13,6 +13,7 @@
 #include "backend/rate.h"
 #include "backend/stderr_log.h"
 #include "backend/stdio.h"
+#include "backend/wanted.h"
 
 struct stdio {
 	struct backend base; /* first */
@@ -28,6 +29,7 @@ struct stdio {
 	struct handshake handshake;
 	struct pending pending;
 	struct open_asks asks;
+	struct wanted wanted;
 	struct post asks_post; /* for those that are lost */
 	struct outbox outbox;
 	struct post write_post; /* one write for all lines of a turn */
@@ -92,6 +94,9 @@ void stdio_notify(struct stdio *s, enum method method, struct span params);
 
 /* The process answers no more: what it has asked is lost. */
 void stdio_lose_asks(struct stdio *s);
+
+/* resources/subscribe, or unsubscribe, as a request of our own. */
+void stdio_tell_wanted(struct stdio *s, enum method method, struct span uri);
 
 /* Takes the call out; its end is the caller's to tell. */
 void stdio_call_left(struct stdio *s, struct backend_call *call, bool answered);

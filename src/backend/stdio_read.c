@@ -52,6 +52,7 @@ static void on_done(void *arg, const char *fault)
 	log_info(&s->log, "backend_ready", "the server is ready",
 	        F_SPAN("revision", revision_name(s->handshake.hello.revision)), F_INT("pid", child_pid(s->child)),
 	        F_MS("took_ms", mono_diff(stdio_now(s), s->spawned_at)));
+	wanted_each(uri, &s->wanted) stdio_tell_wanted(s, METHOD_RESOURCES_SUBSCRIBE, wanted_text(uri));
 	stdio_step(s, LIFE_EV_UP);
 }
 

@@ -76,6 +76,18 @@ uint64_t stdio_request(struct stdio *s, enum method method, struct span params)
 	return id;
 }
 
+void stdio_tell_wanted(struct stdio *s, enum method method, struct span uri)
+{
+	struct buf params = { 0 };
+	struct json_writer w = json_writer(&params);
+
+	json_open(&w, '{');
+	json_member_raw(&w, "uri", uri);
+	json_close(&w, '}');
+	stdio_request(s, method, buf_span(&params));
+	buf_free(&params);
+}
+
 void stdio_notify(struct stdio *s, enum method method, struct span params)
 {
 	send_message(s, 0, method, params);

@@ -75,6 +75,10 @@ void diagnosis_outlook(
 {
 	if (d->hello == NULL)
 		return;
+	if (d->conf->kind == BACKEND_COMMAND) {
+		tell(arg, "a command-line program: each call runs it once");
+		return;
+	}
 	if (modern_clients)
 		modern_outlook(d, tell, arg);
 	else

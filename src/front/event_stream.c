@@ -1,6 +1,7 @@
 #include "front/event_stream.h"
 
 #include "front/respond.h"
+#include "mcp/jsonrpc.h"
 
 #define WAITING_MAX ((size_t)256 * 1024)
 
@@ -76,4 +77,21 @@ void event_stream_comment(struct http_exchange *ex)
 bool event_stream_is_slow(const struct http_exchange *ex)
 {
 	return exchange_waiting(ex) > WAITING_MAX;
+}
+
+static bool is_question(const struct pieces *json)
+{
+	struct message_fault fault;
+	struct message m;
+	struct buf text = { 0 };
+
+	pieces_put(&text, json);
+	bool is = message_parse(buf_span(&text), JSON_DEPTH_MAX, &m, &fault) && m.kind == MESSAGE_REQUEST;
+	buf_free(&text);
+	return is;
+}
+
+bool event_stream_drops(const struct http_exchange *ex, const struct pieces *json)
+{
+	return event_stream_is_slow(ex) && !is_question(json);
 }

@@ -27,4 +27,7 @@ void event_stream_comment(struct http_exchange *ex);
 /* So much waits for a slow reader that messages which are no answers are dropped (interface.md, 3: 256 KiB). */
 bool event_stream_is_slow(const struct http_exchange *ex);
 
+/* This message is one of them: not for a question of a server's, which waits for its answer. */
+bool event_stream_drops(const struct http_exchange *ex, const struct pieces *json);
+
 #endif

@@ -38,7 +38,7 @@ static void on_push(void *arg, const struct pieces *json)
 {
 	struct news_stream *s = arg;
 
-	if (s->ex != NULL && event_stream_is_slow(s->ex)) {
+	if (s->ex != NULL && event_stream_drops(s->ex, json)) {
 		gateway_count_dropped(s->gw);
 		return;
 	}

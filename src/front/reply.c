@@ -162,7 +162,7 @@ static void on_message(void *arg, const struct pieces *json)
 {
 	struct reply *r = ((struct part *)arg)->reply;
 
-	if (r->ex != NULL && event_stream_is_slow(r->ex)) {
+	if (r->ex != NULL && event_stream_drops(r->ex, json)) {
 		gateway_count_dropped(r->gw);
 		return;
 	}

@@ -142,7 +142,7 @@ void sse_client_close(struct sse_client **cp)
 
 static void drop_or_send(struct sse_client *c, const struct pieces *json)
 {
-	if (event_stream_is_slow(c->ex))
+	if (event_stream_drops(c->ex, json))
 		gateway_count_dropped(c->conf.gw);
 	else
 		send_message(c, json);
@@ -244,7 +244,7 @@ void sse_client_take(struct sse_client *c, int scope, const struct message *m)
 	if (m->kind == MESSAGE_NOTIFICATION)
 		gateway_notify(c->conf.gw, c->session, m);
 	else if (m->kind != MESSAGE_REQUEST)
-		return; /* an answer: nothing was asked */
+		gateway_answer(c->conf.gw, c->session, m);
 	else if (m->method_id == METHOD_INITIALIZE)
 		take_initialize(c, scope, m);
 	else if (may)

@@ -205,7 +205,7 @@ enum callers asks_callers(
 	*first = NULL;
 	list_each (node, &slot->calls) {
 		struct call *c = list_entry(node, struct call, in_slot);
-		if (c->at.link != link)
+		if (c->at.link != link || c->state == CALL_PARKED)
 			continue;
 		if (callers == CALLERS_ONE && (c->session == NULL || c->session != *who || call_is_modern(c))) {
 			*who = NULL;
@@ -230,6 +230,22 @@ static struct session *session_of(const struct gateway *gw, uint64_t nonce)
 	return NULL;
 }
 
+/* The one call there whose client is to come back, when there is no other; NULL: none, or several. */
+static struct call *only_parked(const struct slot *slot, const struct backend_link *link)
+{
+	struct call *only = NULL;
+
+	list_each (node, &slot->calls) {
+		struct call *c = list_entry(node, struct call, in_slot);
+		if (c->at.link != link || c->state != CALL_PARKED)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = c;
+	}
+	return only;
+}
+
 /* NULL: found; else why it cannot be found. */
 static const char *find_target(struct slot *slot, const struct backend_ask *ask, struct target *to)
 {
@@ -242,6 +258,10 @@ static const char *find_target(struct slot *slot, const struct backend_ask *ask,
 	} else {
 		callers = asks_callers(slot, ask->link, &to->session, &to->call);
 	}
+	if (callers == CALLERS_NONE)
+		to->call = only_parked(slot, ask->link);
+	if (to->call != NULL && call_is_modern(to->call))
+		return NULL;
 	if (callers == CALLERS_NONE && ask->link->session != 0)
 		to->session = session_of(slot->gw, ask->link->session);
 	if (callers == CALLERS_MANY)
@@ -354,6 +374,15 @@ static void answer_roots(struct slot *slot, const struct backend_ask *ask)
 	slot->backend->ops->answer(slot->backend, ask->id, &outcome);
 }
 
+static void park(struct slot *slot, const struct backend_ask *ask, struct call *c, const struct message *m)
+{
+	const char *why;
+	int code;
+
+	if (!park_ask(c, ask, m, &code, &why))
+		refuse(slot, ask, m, code, why, why);
+}
+
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
 {
 	struct slot *slot = arg;
@@ -369,11 +398,15 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 		return;
 	}
 	const char *fault = find_target(slot, ask, &to);
+	bool modern = fault == NULL && to.call != NULL && call_is_modern(to.call);
+	unsigned able = fault != NULL ? 0 : modern ? to.call->client.capabilities : to.session->info.capabilities;
 	if (fault != NULL)
 		refuse(slot, ask, m, RPC_INVALID_PARAMS, "no client request can be associated with this", fault);
-	else if (!(to.session->info.capabilities & capability))
+	else if (!(able & capability))
 		refuse(slot, ask, m, RPC_METHOD_NOT_FOUND, "the client cannot do that",
 		        "the server asks for something that this client cannot do");
+	else if (modern)
+		park(slot, ask, to.call, m);
 	else
 		deliver(slot, ask, &to, m);
 }
@@ -390,6 +423,9 @@ void asks_on_ask_ended(void *arg, uint64_t id)
 		ask_free(ask);
 		return;
 	}
+	list_each (node, &slot->calls)
+		if (park_ask_ended(list_entry(node, struct call, in_slot), id))
+			return;
 }
 
 /* ---- from the client ---- */

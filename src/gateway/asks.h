@@ -4,6 +4,7 @@
  *
  *	- the call for which it is asked, if the transport tells;
  *	- else the one client whose calls are at that process, when all of them are one client's;
+ *	- calls that wait for their client to come back do not count, but for one alone;
  *	- with none in flight, the client that the process is there for, if it has a stream open;
  *	- otherwise it is refused, counted and logged.
  *

@@ -13,6 +13,7 @@ static void on_progress(struct backend_call *at, const struct message *m);
 static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m);
 
 static void on_notification(struct backend_call *at, const struct message *m);
+static void on_timeout(void *arg);
 
 static const struct backend_sink sink = {
 	.progress = on_progress,
@@ -62,10 +63,23 @@ static struct span keep(char **to, struct span given)
 	return (struct span){ at, given.n };
 }
 
+/* Each with its length in front, so that no two requests make the same text. */
+void call_digest(const struct message *m, unsigned char out[PARK_DIGEST_BYTES])
+{
+	const struct span parts[] = { m->method, m->name, m->uri, m->arguments };
+	struct buf text = { 0 };
+
+	for (unsigned i = 0; i < 4; i++)
+		buf_printf(&text, "%zu:%.*s", parts[i].n, SPAN_ARG(span_is_set(parts[i]) ? parts[i] : SPAN("")));
+	digest(buf_span(&text), out);
+	buf_free(&text);
+}
+
 /* A call with what is kept of the message, in one piece of memory. */
 static struct call *call_make(const struct message *m, struct span info, struct span declared)
 {
-	struct span uri = m->method_id == METHOD_RESOURCES_READ ? m->uri : SPAN_NONE;
+	bool of_resource = m->method_id == METHOD_RESOURCES_READ || m->method_id == METHOD_RESOURCES_SUBSCRIBE;
+	struct span uri = of_resource ? m->uri : SPAN_NONE;
 	size_t size = m->id.n + m->progress_token.n + m->cursor.n + uri.n + info.n + declared.n;
 	struct call *c = mem_zalloc(sizeof(*c) + size);
 	char *to = c->bytes;
@@ -103,6 +117,8 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	c->arg = arg;
 	c->session = session;
 	list_init(&c->asks);
+	if (call_is_modern(c) && c->client.capabilities != 0)
+		call_digest(m, c->digest);
 	list_append(&gw->calls, &c->in_gateway);
 	if (session != NULL) {
 		list_append(&session->calls, &c->in_session);
@@ -135,6 +151,8 @@ static void call_free(struct call *c)
 		c->session->call_count--;
 	buf_free(&c->answer);
 	buf_free(&c->waiting_text);
+	buf_free(&c->kept);
+	free(c->retry_bytes);
 	free(c->kept_text);
 	free(c->candidates);
 	free(c);
@@ -194,6 +212,7 @@ static struct pieces last_word(struct call *c, const struct message *answer)
 static void leave_server(struct call *c)
 {
 	asks_call_left(c);
+	park_leave(c);
 	lease_give_back(c);
 }
 
@@ -217,9 +236,84 @@ static void finish(struct call *c, const struct message *answer)
 		gateway_changed(gw);
 }
 
+static void step_with(struct call *c, enum call_event event, const struct message *answer);
+
+/* What it ends with may have been kept for a while. */
 static void on_posted(void *arg)
 {
-	call_step(arg, CALL_EV_POSTED);
+	struct message_fault fault;
+	struct call *c = arg;
+	struct message m;
+	bool kept = buf_size(&c->kept) > 0;
+	bool parsed = kept && message_parse(buf_span(&c->kept), JSON_DEPTH_MAX, &m, &fault);
+
+	assert(parsed == kept);
+	step_with(c, CALL_EV_POSTED, kept ? &m : NULL);
+}
+
+/* ---- parked calls: the ledger knows the request that parked it as answered, and the retry as another one ---- */
+
+static void drop_parked(struct call *c)
+{
+	struct gateway *gw = c->gw;
+
+	gw->parks.parked--;
+	leave_server(c);
+	call_free(c);
+	if (gw->in_flight == 0)
+		gateway_changed(gw);
+}
+
+void call_park(struct call *c, struct span json)
+{
+	struct gateway *gw = c->gw;
+	const struct reply_port *port = c->port;
+	struct pieces text = pieces_of(json);
+
+	gw->counts.ended[END_RESULT]++;
+	gw->in_flight--;
+	gw->parks.parked++;
+	if (c->session != NULL)
+		c->session->call_count--;
+	list_unlink(&c->in_session);
+	c->session = NULL;
+	call_step(c, CALL_EV_PARK);
+	timer_set(gw->sched, &c->timeout, c->deadline, on_timeout, c);
+	port->ended(c->arg, END_RESULT, &text);
+	if (gw->in_flight == 0)
+		gateway_changed(gw);
+}
+
+static void keep_for_later(struct call *c, const struct message *answer)
+{
+	if (answer != NULL)
+		buf_add(&c->kept, answer->text);
+}
+
+void call_resume(struct call *c, struct session *session, const struct message *m, const struct request_meta *meta,
+        const struct reply_port *port, void *arg)
+{
+	struct gateway *gw = c->gw;
+
+	free(c->retry_bytes);
+	char *to = c->retry_bytes = mem_alloc(m->id.n + m->progress_token.n);
+	c->id = keep(&to, m->id);
+	c->token = keep(&to, m->progress_token);
+	c->client.capabilities = client_capabilities_read(meta->capabilities);
+	c->client.level = level_asked(meta);
+	c->port = port;
+	c->arg = arg;
+	c->session = session;
+	if (session != NULL) {
+		list_append(&session->calls, &c->in_session);
+		session->call_count++;
+	}
+	gw->parks.parked--;
+	gw->in_flight++;
+	gw->counts.accepted++;
+	call_step(c, CALL_EV_RESUME);
+	if (c->state == CALL_AT_BACKEND)
+		call_rearm(c);
 }
 
 static void take_back(struct call *c)
@@ -256,6 +350,8 @@ static void step_with(struct call *c, enum call_event event, const struct messag
 		post_set(c->gw->sched, &c->post, on_posted, c);
 	if (step.actions & CALL_DO_END)
 		finish(c, answer);
+	if (step.actions & CALL_DO_DROP)
+		drop_parked(c);
 }
 
 void call_step(struct call *c, enum call_event event)
@@ -307,7 +403,8 @@ void call_rearm(struct call *c)
 	struct sched *s = c->gw->sched;
 	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
 
-	timer_set(s, &c->timeout, asks_hold(c) ? c->deadline : at, on_timeout, c);
+	bool stands_still = c->state == CALL_PARKED || asks_hold(c);
+	timer_set(s, &c->timeout, stands_still ? c->deadline : at, on_timeout, c);
 }
 
 void call_submit(struct call *c, const struct message *m, struct splice name)
@@ -363,8 +460,17 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 
 	list_unlink(&c->in_slot);
 	leave_server(c);
+	if (c->state == CALL_PARKED) {
+		c->why = why;
+		c->outcome = outcome;
+		keep_for_later(c, m);
+		step_with(c, CALL_EV_BACKEND_END, NULL);
+		return;
+	}
 	if (m != NULL && c->candidates != NULL && is_not_found(m) && route_next_candidate(c))
 		return;
+	if (why == END_RESULT && c->method == METHOD_RESOURCES_SUBSCRIBE)
+		subscribe_agreed(c);
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

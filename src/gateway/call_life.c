@@ -9,6 +9,7 @@
 #define FORGET CALL_DO_FORGET_PORT
 #define POST CALL_DO_POST_END
 #define END CALL_DO_END
+#define DROP CALL_DO_DROP
 
 static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 	[CALL_NEW] = {
@@ -20,6 +21,8 @@ static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 		[CALL_EV_CANCEL]      = NEVER,
 		[CALL_EV_GONE]        = NEVER,
 		[CALL_EV_CUT]         = NEVER,
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = NEVER,
 		[CALL_EV_POSTED]      = NEVER,
 	},
 	[CALL_HELD] = {
@@ -31,6 +34,8 @@ static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 		[CALL_EV_CANCEL]      = GO(ENDING, POST),
 		[CALL_EV_GONE]        = GO(ENDED, FORGET | END),
 		[CALL_EV_CUT]         = GO(ENDING, POST),
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = NEVER,
 		[CALL_EV_POSTED]      = NEVER,
 	},
 	[CALL_AT_BACKEND] = {
@@ -42,6 +47,8 @@ static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 		[CALL_EV_CANCEL]      = GO(ENDING, TAKE_BACK | POST),
 		[CALL_EV_GONE]        = GO(DETACHED, FORGET),
 		[CALL_EV_CUT]         = GO(ENDING, TAKE_BACK | POST),
+		[CALL_EV_PARK]        = GO(PARKED, FORGET),
+		[CALL_EV_RESUME]      = NEVER,
 		[CALL_EV_POSTED]      = NEVER,
 	},
 	[CALL_DETACHED] = {
@@ -53,6 +60,34 @@ static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 		[CALL_EV_CANCEL]      = GO(ENDED, TAKE_BACK | END),
 		[CALL_EV_GONE]        = NEVER,
 		[CALL_EV_CUT]         = GO(ENDED, TAKE_BACK | END),
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = NEVER,
+		[CALL_EV_POSTED]      = NEVER,
+	},
+	[CALL_PARKED] = {
+		[CALL_EV_HOLD]        = NEVER,
+		[CALL_EV_SEND]        = NEVER,
+		[CALL_EV_ANSWER]      = NEVER,
+		[CALL_EV_BACKEND_END] = GO(KEPT, 0),
+		[CALL_EV_TIMEOUT]     = GO(ENDED, TAKE_BACK | DROP),
+		[CALL_EV_CANCEL]      = NEVER,
+		[CALL_EV_GONE]        = NEVER,
+		[CALL_EV_CUT]         = GO(ENDED, TAKE_BACK | DROP),
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = GO(AT_BACKEND, 0),
+		[CALL_EV_POSTED]      = NEVER,
+	},
+	[CALL_KEPT] = {
+		[CALL_EV_HOLD]        = NEVER,
+		[CALL_EV_SEND]        = NEVER,
+		[CALL_EV_ANSWER]      = NEVER,
+		[CALL_EV_BACKEND_END] = NEVER,
+		[CALL_EV_TIMEOUT]     = GO(ENDED, DROP),
+		[CALL_EV_CANCEL]      = NEVER,
+		[CALL_EV_GONE]        = NEVER,
+		[CALL_EV_CUT]         = GO(ENDED, DROP),
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = GO(ENDING, POST),
 		[CALL_EV_POSTED]      = NEVER,
 	},
 	[CALL_ENDING] = {
@@ -64,6 +99,8 @@ static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 		[CALL_EV_CANCEL]      = GO(ENDING, 0),
 		[CALL_EV_GONE]        = GO(ENDING, FORGET),
 		[CALL_EV_CUT]         = GO(ENDING, 0),
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = NEVER,
 		[CALL_EV_POSTED]      = GO(ENDED, END),
 	},
 	[CALL_ENDED] = {
@@ -75,6 +112,8 @@ static const struct call_step table[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 		[CALL_EV_CANCEL]      = NEVER,
 		[CALL_EV_GONE]        = NEVER,
 		[CALL_EV_CUT]         = NEVER,
+		[CALL_EV_PARK]        = NEVER,
+		[CALL_EV_RESUME]      = NEVER,
 		[CALL_EV_POSTED]      = NEVER,
 	},
 };

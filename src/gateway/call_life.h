@@ -13,6 +13,8 @@
 	X(HELD)       /* a list that waits for servers not tried yet */ \
 	X(AT_BACKEND) /* queued for a backend or sent to it */ \
 	X(DETACHED)   /* the same, and the client is gone: nobody waits for the answer */ \
+	X(PARKED)     /* the same, and the client has been told to come back with something that the server asks for */ \
+	X(KEPT)       /* the server is done with it, but the client has not come back yet */ \
 	X(ENDING)     /* its end is known and posted */ \
 	X(ENDED)
 #define CALL_EVENTS(X) \
@@ -24,12 +26,15 @@
 	X(CANCEL)      /* the client's notifications/cancelled */ \
 	X(GONE)        /* the client left */ \
 	X(CUT)         /* the gateway stops */ \
+	X(PARK)        /* its request is answered with what the server asks */ \
+	X(RESUME)      /* the client is back, with another request */ \
 	X(POSTED)      /* the posted end has its turn */
 #define CALL_ACTIONS(X) \
 	X(TAKE_BACK, 0)   /* the backend forgets it, and tells the server if it was sent */ \
 	X(FORGET_PORT, 1) /* nobody is told any more */ \
 	X(POST_END, 2)    /* we are inside a call from above: tell later in this turn */ \
-	X(END, 3)         /* count, tell the port, free */
+	X(END, 3)         /* count, tell the port, free */ \
+	X(DROP, 4)        /* free: its request has had its answer, and is counted */
 /* clang-format on */
 
 #define X(symbol) CALL_##symbol,

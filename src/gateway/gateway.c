@@ -34,6 +34,7 @@ static void on_session_dropped(void *arg, struct session *session)
 	struct gateway *gw = arg;
 
 	asks_session_left(gw, session);
+	subscribe_leave(gw, &session->subscriber);
 	slots_each (slot, gw)
 		slot->backend->ops->end_session(slot->backend, session->nonce);
 }
@@ -54,6 +55,7 @@ struct gateway *gateway_new(
 	list_init(&gw->listens);
 	put_server_info(gw);
 	elicitations_init(&gw->asks.elicitations);
+	subscriptions_init(&gw->subscriptions);
 	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
 	gw->slots = mem_zalloc(gw->slot_count * sizeof(struct slot *));
@@ -75,6 +77,9 @@ void gateway_free(struct gateway **gwp)
 	*gwp = NULL;
 	assert(gw->in_flight == 0);
 	listens_forget(gw);
+	list_each (node, sessions_all(gw->sessions))
+		subscribe_leave(gw, &list_entry(node, struct session, node)->subscriber);
+	subscriptions_clear(&gw->subscriptions);
 	timer_stop(gw->sched, &gw->held_timer);
 	timer_stop(gw->sched, &gw->changed_timer);
 	timer_stop(gw->sched, &gw->settled_timer);
@@ -87,6 +92,7 @@ void gateway_free(struct gateway **gwp)
 		slot_free(gw->slots[i]);
 	elicitations_clear(&gw->asks.elicitations);
 	map_free(&gw->asks.by_number);
+	map_free(&gw->parks.by_number);
 	catalog_free(&gw->catalog);
 	sessions_free(&gw->sessions);
 	buf_free(&gw->scratch);
@@ -109,6 +115,7 @@ void *gateway_backend_arg(struct gateway *gw, size_t i)
 void gateway_attach(struct gateway *gw, size_t i, struct backend *b)
 {
 	gw->slots[i]->backend = b;
+	subscribe_attached(gw->slots[i]);
 }
 
 static void on_first_try(void *arg)
@@ -161,6 +168,14 @@ static bool is_full(const struct gateway *gw, const struct session *s)
 static struct call *submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
 {
+	bool retry = meta != NULL && park_is_retry(m);
+	const char *fault = NULL;
+
+	if (retry) {
+		struct call *parked = park_resume(gw, session, scope, m, meta, port, arg, &fault);
+		if (parked != NULL)
+			return parked;
+	}
 	if (gw->refusing || is_full(gw, session)) {
 		gw->counts.refused++;
 		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
@@ -171,7 +186,10 @@ static struct call *submit(struct gateway *gw, struct session *session, int scop
 	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
 	if (meta != NULL && c->client.level < gw->level)
 		news_level(gw);
-	serve_request(c, m);
+	if (retry)
+		call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
+	else
+		serve_request(c, m);
 	return c;
 }
 
@@ -230,6 +248,7 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.tried = true,
 		.backends_stopped = true,
 		.in_flight = gw->in_flight,
+		.parked = gw->parks.parked,
 		.sessions = (unsigned)sessions_count(gw->sessions),
 		.configured = (unsigned)gw->slot_count,
 	};

@@ -177,6 +177,7 @@ struct gateway_state {
 	bool lost_required; /* one was up and has been down for 30 s, if configured to matter */
 	bool backends_stopped;
 	unsigned in_flight;
+	unsigned parked; /* calls at servers whose clients are to come back with what was asked */
 	unsigned sessions, connected, configured;
 };
 void gateway_state(const struct gateway *gw, struct gateway_state *state);

@@ -2,7 +2,8 @@
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
- * the servers), asks.c (what they ask), and lease.c (whose call is at one that is leased).
+ * the servers), asks.c (what they ask), park.c (... of modern clients), and lease.c (whose call is at one that is
+ * leased).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -10,6 +11,10 @@
 #include "gateway/asks.h"
 #include "gateway/call_life.h"
 #include "gateway/gateway.h"
+#include "gateway/listen.h"
+#include "gateway/park.h"
+#include "gateway/park_token.h"
+#include "gateway/subscriptions.h"
 #include "json/write.h"
 
 #define SLOT_PREFIX_MAX 48     /* a server's name and a slash */
@@ -55,6 +60,8 @@ struct gateway {
 	struct sessions *sessions;
 	struct catalog *catalog;
 	struct asks asks;
+	struct subscriptions subscriptions;
+	struct parks parks;
 	struct list calls;  /* all that have not ended */
 	unsigned in_flight; /* their number */
 	struct list held;   /* those in state HELD */
@@ -86,7 +93,9 @@ struct call {
 	struct session *session; /* NULL without one */
 	struct slot *slot;       /* NULL: not at a backend */
 	struct list in_gateway, in_session, in_slot, in_held;
-	struct list asks; /* what its server asks of the client before it can go on */
+	struct list asks;                        /* what its server asks of the client before it can go on */
+	struct park *park;                       /* ... of a modern client; NULL: nothing */
+	unsigned char digest[PARK_DIGEST_BYTES]; /* of the request, from a modern client that can be asked */
 	enum call_state state;
 	enum method method;
 	int scope;
@@ -105,7 +114,9 @@ struct call {
 	size_t kept_size;
 	struct slot **candidates;
 	size_t candidate_count, candidate_next;
-	struct span id, token, cursor, uri; /* the client's, raw JSON, in `bytes` */
+	struct span id, token, cursor, uri; /* the client's, raw JSON, in `bytes`, or those of its retry */
+	char *retry_bytes;
+	struct buf kept; /* the server's answer, until the client comes back */
 	char bytes[];
 };
 
@@ -144,6 +155,11 @@ void call_fail_not_found(struct call *c);                       /* ... in the wo
 void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
 
+/* What makes two requests the same: method, name or URI, arguments. */
+void call_digest(const struct message *m, unsigned char digest[PARK_DIGEST_BYTES]);
+void call_park(struct call *c, struct span json); /* its request ends with this answer, and it waits for another */
+void call_resume(struct call *c, struct session *session, const struct message *m, const struct request_meta *meta,
+        const struct reply_port *port, void *arg);
 void call_submit(struct call *c, const struct message *m, struct splice name); /* the last step of call_send */
 
 /* lease.c */
@@ -160,7 +176,21 @@ void put_instructions(const struct gateway *gw, int scope, struct json_writer *w
 /* discover.c */
 void serve_discover(struct call *c, const struct message *m);
 
+/* subscribe.c */
+void serve_subscribe(struct call *c, const struct message *m);
+void serve_unsubscribe(struct call *c, const struct message *m);
+void subscribe_agreed(struct call *c); /* the server has, to a client's resources/subscribe */
+/* `session` is the client's, 0 without one; `tell`: the server does not know yet. False: too many. */
+bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t session, struct span uri, bool tell);
+void subscribe_leave(struct gateway *gw, struct subscriber *who); /* this one wants to hear of nothing any more */
+void subscribe_attached(struct slot *slot);                       /* a new backend, which knows of none yet */
+void subscribe_updated(struct slot *slot, const struct backend_link *from, const struct message *m);
+/* Those that may have the resource and tell of updates; `servers` has room for one more than there are. */
+size_t subscribe_servers(const struct gateway *gw, int scope, struct span uri, size_t *servers);
+
 /* routing.c: one function per kind of request */
+size_t route_uri(const struct gateway *gw, int scope, struct span uri, size_t *servers); /* who may have a resource */
+void route_to(struct call *c, const struct message *m, const size_t *servers, size_t n); /* the first that knows it */
 void serve_request(struct call *c, const struct message *m);
 bool route_next_candidate(struct call *c); /* hands a resources/read to the next server; false: there is none */
 

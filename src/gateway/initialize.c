@@ -12,17 +12,20 @@ static void merge_hello(struct backend_hello *all, const struct slot *slot)
 {
 	all->tools |= !slot->greeted || slot->hello.tools;
 	all->resources |= !slot->greeted || slot->hello.resources;
+	all->subscribe |= !slot->greeted || slot->hello.subscribe;
 	all->prompts |= !slot->greeted || slot->hello.prompts;
 	all->completions |= !slot->greeted || slot->hello.completions;
 	all->logging |= !slot->greeted || slot->hello.logging;
 }
 
-static void put_capability(struct json_writer *w, const char *name, bool offered, bool has_list)
+static void put_capability(struct json_writer *w, const char *name, bool offered, bool has_list, bool subscribe)
 {
 	if (!offered)
 		return;
 	json_key(w, name);
 	json_open(w, '{');
+	if (subscribe)
+		json_member_bool(w, "subscribe", true);
 	if (has_list)
 		json_member_bool(w, "listChanged", true);
 	json_close(w, '}');
@@ -44,11 +47,11 @@ void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w
 
 	json_key(w, "capabilities");
 	json_open(w, '{');
-	put_capability(w, "tools", all.tools, true);
-	put_capability(w, "resources", all.resources, true);
-	put_capability(w, "prompts", all.prompts, true);
-	put_capability(w, "completions", all.completions, false);
-	put_capability(w, "logging", all.logging, false);
+	put_capability(w, "tools", all.tools, true, false);
+	put_capability(w, "resources", all.resources, true, all.subscribe);
+	put_capability(w, "prompts", all.prompts, true, false);
+	put_capability(w, "completions", all.completions, false, false);
+	put_capability(w, "logging", all.logging, false, false);
 	json_close(w, '}');
 }
 

@@ -109,7 +109,7 @@ bool lifecycle_is_drained(const struct lifecycle *l)
 	if (l->phase < PHASE_STARTING_HELD || (is_lame_duck(l) && !mono_past(lame_duck_over(l), l->sched->now)))
 		return false;
 	gateway_state(l->gw, &state);
-	return state.in_flight == 0;
+	return state.in_flight == 0 && state.parked == 0;
 }
 
 static void wait_over(struct drain_wait *w)
@@ -161,7 +161,7 @@ static void check(void *arg)
 		break;
 	case PHASE_DRAINING:
 	case PHASE_HURRYING:
-		if (state.in_flight == 0)
+		if (state.in_flight == 0 && state.parked == 0)
 			step(l, PHASE_EV_CALLS_DONE);
 		break;
 	case PHASE_STOPPING_BACKENDS:

@@ -26,6 +26,7 @@ static void listen_free(struct listen *l)
 {
 	list_unlink(&l->node);
 	l->gw->listen_count--;
+	subscribe_leave(l->gw, &l->subscriber);
 	post_cancel(&l->post);
 	timer_stop(l->gw->sched, &l->goodbye);
 	free(l);
@@ -70,6 +71,17 @@ static struct pieces close_notification(struct listen *l, struct json_writer *w)
 	return pieces_of(buf_span(&l->gw->scratch));
 }
 
+static void put_resources(const struct listen *l, struct json_writer *w)
+{
+	if (l->subscriber.count == 0)
+		return;
+	json_key(w, "resourceSubscriptions");
+	json_open(w, '[');
+	list_each (node, &l->subscriber.all)
+		json_text(w, subscription_uri(node));
+	json_close(w, ']');
+}
+
 static void acknowledge(struct listen *l)
 {
 	struct json_writer w = open_notification(l, METHOD_ACKNOWLEDGED);
@@ -81,6 +93,7 @@ static void acknowledge(struct listen *l)
 	for (size_t i = 0; i < TOPICS; i++)
 		if (l->topics & topics[i].topic)
 			json_member_bool(&w, topics[i].member, true);
+	put_resources(l, &w);
 	json_close(&w, '}');
 	struct pieces json = close_notification(l, &w);
 	l->port->opened(l->arg, &json);
@@ -127,7 +140,35 @@ static const char *read_filter(const struct message *m, unsigned *wanted)
 		else if (type != JSON_FALSE && type != JSON_NONE)
 			return "the members of params.notifications that end in ListChanged must be booleans";
 	}
+	struct span uris = json_member(filter, "resourceSubscriptions"), uri;
+	if (span_is_set(uris) && json_type_of(uris) != JSON_ARRAY)
+		return "params.notifications.resourceSubscriptions must be an array";
+	for (struct json_walk w = json_walk(uris); span_is_set(uris) && json_next(&w, NULL, &uri);)
+		if (json_type_of(uri) != JSON_STRING)
+			return "params.notifications.resourceSubscriptions must be an array of strings";
 	return NULL;
+}
+
+/* Each that a server tells of, at the first one that may have it. */
+static void subscribe_one(struct listen *l, struct span raw, size_t *servers)
+{
+	struct gateway *gw = l->gw;
+	struct buf text = { 0 };
+	struct span uri = json_decode(raw, buf_reserve(&text, raw.n));
+
+	if (subscribe_servers(gw, l->scope, uri, servers) > 0)
+		subscribe_add(gw->slots[servers[0]], &l->subscriber, l->local != NULL ? l->local->nonce : 0, uri, true);
+	buf_free(&text);
+}
+
+static void subscribe_all(struct listen *l, const struct message *m)
+{
+	struct span uris = json_member(json_member(m->params, "notifications"), "resourceSubscriptions"), uri;
+	size_t *servers = mem_alloc((l->gw->slot_count + 1) * sizeof(*servers));
+
+	for (struct json_walk w = json_walk(uris); span_is_set(uris) && json_next(&w, NULL, &uri);)
+		subscribe_one(l, uri, servers);
+	free(servers);
 }
 
 /* Only what discover shows can be had. */
@@ -159,6 +200,8 @@ static struct listen *listen_new(struct gateway *gw, struct session *local, int 
 	l->local = local;
 	l->scope = scope;
 	l->serial = gw->listens_opened++;
+	subscriber_init(&l->subscriber);
+	l->subscriber.is_stream = true;
 	list_append(&gw->listens, &l->node);
 	gw->listen_count++;
 	return l;
@@ -191,6 +234,7 @@ struct listen *gateway_listen(struct gateway *gw, struct session *local, int sco
 	count(gw, END_RESULT);
 	struct listen *l = listen_new(gw, local, scope, m);
 	l->topics = wanted & had(gw, scope);
+	subscribe_all(l, m);
 	l->port = port;
 	l->arg = arg;
 	post_set(gw->sched, &l->post, on_posted, l);
@@ -225,6 +269,16 @@ static void tell_topic(struct listen *l, const struct topic_row *row)
 		struct pieces json = close_notification(l, &w);
 		l->port->message(l->arg, &json);
 	}
+}
+
+void listen_updated(struct listen *l, struct span uri)
+{
+	if (!l->acknowledged)
+		return;
+	struct json_writer w = open_notification(l, METHOD_RESOURCE_UPDATED);
+	json_member_raw(&w, "uri", uri);
+	struct pieces json = close_notification(l, &w);
+	l->port->message(l->arg, &json);
 }
 
 void listens_changed(struct gateway *gw)

@@ -11,6 +11,7 @@
 #define SLUICE_GATEWAY_LISTEN_H
 
 #include "gateway/gateway.h"
+#include "gateway/subscriptions.h"
 
 #define LISTENS_MAX 10000          /* in all; beyond: overloaded */
 #define LISTENS_PER_SESSION_MAX 64 /* of one client over stdio */
@@ -21,7 +22,8 @@ enum listen_topic { LISTEN_TOOLS = 1, LISTEN_PROMPTS = 2, LISTEN_RESOURCES = 4 }
 struct listen {
 	struct list node; /* in the gateway */
 	struct gateway *gw;
-	struct session *local; /* of a front that is one client; NULL over HTTP */
+	struct session *local;        /* of a front that is one client; NULL over HTTP */
+	struct subscriber subscriber; /* of resources */
 	int scope;
 	unsigned topics; /* of enum listen_topic: those that were acknowledged */
 	bool acknowledged;
@@ -33,6 +35,9 @@ struct listen {
 	struct span id; /* the request's, raw JSON, in `bytes` */
 	char bytes[];
 };
+
+/* A resource that it listens for was updated; raw JSON. */
+void listen_updated(struct listen *l, struct span uri);
 
 void listen_end(struct listen *l); /* in good order; it is gone then */
 

@@ -267,6 +267,8 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 		deliver_log(slot, from, m, (enum message_level)level);
 	else if (m->method_id == METHOD_ELICITATION_COMPLETE)
 		asks_elicitation_complete(slot, m);
+	else if (m->method_id == METHOD_RESOURCE_UPDATED)
+		subscribe_updated(slot, from, m);
 	else
 		slot->gw->counts.dropped_messages++;
 }

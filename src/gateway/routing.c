@@ -104,23 +104,33 @@ static size_t keep_those_with_resources(const struct gateway *gw, size_t *server
 	return kept;
 }
 
-static void send_by_uri(struct call *c, const struct message *m, struct span raw)
+size_t route_uri(const struct gateway *gw, int scope, struct span uri, size_t *servers)
 {
-	struct gateway *gw = c->gw;
-	size_t n = gw->slot_count;
-	size_t *servers = mem_alloc(n * sizeof(*servers));
+	size_t n = catalog_route_uri(gw->catalog, scope, uri, servers, gw->slot_count);
 
-	n = catalog_route_uri(gw->catalog, c->scope, decoded(gw, raw), servers, n);
-	if (c->scope == SCOPE_ALL)
+	if (scope == SCOPE_ALL)
 		n = keep_those_with_resources(gw, servers, n);
 	if (n == 0 && is_pass_through(gw))
 		servers[n++] = 0;
-	if (n == 0) {
+	return n;
+}
+
+void route_to(struct call *c, const struct message *m, const size_t *servers, size_t n)
+{
+	keep_candidates(c, m, servers, n);
+	call_send(c, c->gw->slots[servers[0]], m, (struct splice){ .out = SPAN_NONE });
+}
+
+static void send_by_uri(struct call *c, const struct message *m, struct span raw)
+{
+	struct gateway *gw = c->gw;
+	size_t *servers = mem_alloc((gw->slot_count + 1) * sizeof(*servers));
+	size_t n = route_uri(gw, c->scope, decoded(gw, raw), servers);
+
+	if (n == 0)
 		call_fail_not_found(c);
-	} else {
-		keep_candidates(c, m, servers, n);
-		call_send(c, gw->slots[servers[0]], m, (struct splice){ .out = SPAN_NONE });
-	}
+	else
+		route_to(c, m, servers, n);
 	free(servers);
 }
 
@@ -195,6 +205,8 @@ void serve_request(struct call *c, const struct message *m)
 		[METHOD_TOOLS_CALL] = serve_named,
 		[METHOD_PROMPTS_GET] = serve_named,
 		[METHOD_RESOURCES_READ] = serve_read,
+		[METHOD_RESOURCES_SUBSCRIBE] = serve_subscribe,
+		[METHOD_RESOURCES_UNSUBSCRIBE] = serve_unsubscribe,
 		[METHOD_COMPLETE] = serve_complete,
 		[METHOD_SET_LEVEL] = serve_level,
 		[METHOD_TASKS_GET] = serve_unknown,

@@ -176,6 +176,7 @@ static struct session *add(struct sessions *s, const struct session_claims *clai
 	list_init(&x->calls);
 	list_init(&x->pushes);
 	list_init(&x->asks);
+	subscriber_init(&x->subscriber);
 	if (span_is_set(token)) {
 		x->token = (struct span){ memcpy(x + 1, token.p, token.n), token.n };
 		x->keys = key_ring_generation(s->keys);
@@ -285,6 +286,11 @@ void sessions_end(struct sessions *s, struct session **session)
 	if (span_is_set(x->token))
 		bury(s, x->nonce);
 	drop(s, x);
+}
+
+struct key_ring *sessions_keys(const struct sessions *s)
+{
+	return s->keys;
 }
 
 size_t sessions_count(const struct sessions *s)

@@ -10,6 +10,7 @@
 
 #include "base/sched.h"
 #include "crypto/seal.h"
+#include "gateway/subscriptions.h"
 #include "mcp/client.h"
 #include "mcp/revision.h"
 
@@ -42,7 +43,8 @@ struct session {
 	unsigned call_count;      /* their number; a session with calls or pushes is never dropped */
 	struct list pushes;       /* open streams: struct push in gateway.h */
 	struct list asks;         /* what servers ask of it, open: the gateway's */
-	struct list node;         /* of all, the one unused for longest first */
+	struct subscriber subscriber;
+	struct list node; /* of all, the one unused for longest first */
 	mono_t used;
 };
 
@@ -85,6 +87,8 @@ bool session_is_sealed(struct sessions *s, struct session *session);
  * that were ended here). Its calls and pushes are gone by then (asserted).
  */
 void sessions_end(struct sessions *s, struct session **session);
+
+struct key_ring *sessions_keys(const struct sessions *s); /* NULL: none */
 
 size_t sessions_count(const struct sessions *s);
 

@@ -26,7 +26,7 @@ struct http_client;      /* one origin, its connections, the fetches that wait *
 struct http_client_conn; /* one of them; private */
 
 struct http_client_conf {
-	struct url origin;         /* its path and query mean nothing here; copied */
+	struct url origin;         /* its path, query and user information mean nothing here; copied */
 	const struct url *proxy;   /* NULL: none; user information becomes Proxy-Authorization; copied */
 	struct tls_context *tls;   /* a client's, for https; a reference of its own is taken */
 	struct span tls_name;      /* to be shown by the certificate instead of origin.host; not set: that; copied */

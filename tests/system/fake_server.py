@@ -19,6 +19,8 @@
   last_words      writes that many bytes of log messages at the end of its stdin, before it leaves
   record          a file that gets each line read, and "EOF", "TERM"; one line each, with the time in front
   delay           seconds before each answer to tools/call
+  subscribe       false: no subscriptions
+  no_updates      URIs that it does not let anybody subscribe to
 
 Its tools: echo (its text), sleep {ms} (cancellable; {stubborn: true} answers although cancelled), received (all
 messages that came so far, raw), pid, env {name}, ask {method, params} (asks that of the client and answers with the
@@ -189,6 +191,8 @@ class Server:
             self.result(id, {"messages": [{"role": "user", "content": {"type": "text", "text": m["params"]["name"]}}]})
         elif method == "resources/read":
             self.read_resource(m)
+        elif method == "resources/subscribe" and m["params"]["uri"] in KNOBS.get("no_updates", []):
+            self.error(id, -32002, "Resource not found")
         elif method in ("logging/setLevel", "resources/subscribe", "resources/unsubscribe"):
             self.result(id, {})
         elif method == "completion/complete":
@@ -206,7 +210,7 @@ class Server:
             return
         capabilities = {"tools": {"listChanged": True}, "logging": {}, "completions": {}}
         if self.lists["resources"] or self.lists["resourceTemplates"]:
-            capabilities["resources"] = {"listChanged": True}
+            capabilities["resources"] = {"listChanged": True, "subscribe": KNOBS.get("subscribe", True)}
         if self.lists["prompts"]:
             capabilities["prompts"] = {"listChanged": True}
         result = {

@@ -8,6 +8,7 @@ from signal import SIGTERM
 
 import pytest
 
+from asking import ACCEPTED, ALL, FORM, reply
 from harness import PATIENCE, example, fake, servers, wait_until
 from http_client import EventStream
 from mcp_client import NEWEST, call, dumps, text_of
@@ -192,6 +193,23 @@ def test_a_cancel_reaches_a_call_whose_client_is_away(client):
     client.notify("notifications/cancelled", {"requestId": "call"})
     events = data_events(resume(client, cut.ids[-1]))
     assert events[-1].json()["error"]["data"]["reason"] == "cancelled"
+
+
+def test_a_question_that_came_while_nobody_was_there_is_asked_when_the_client_is_back(sluice):
+    s = sluice.http(servers(f=fake()))
+    progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":$TOKEN,"progress":1}}'
+    question = {"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": FORM}
+    steps = [{"line": progress}, {"wait": 300}, {"call_back": question}, {"wait": 1500}, {"answer": "asked"}]
+    with s.client(capabilities=ALL) as c:
+        cut = Cut(c, call("asks", "f__script", {"steps": steps}, token="t"))
+        time.sleep(0.6)
+        stream = resume(c, cut.ids[-1])
+        m = stream.next_message()
+        assert (m["method"], m["params"]) == (question["method"], FORM)
+        reply(c, m, ACCEPTED)
+        assert text_of(stream.next_message()["result"]) == "asked"
+        received = c.text("f__received")
+        assert '"Ann"' in received or '\\"Ann\\"' in received, "the server has the answer"
 
 
 # the stream of news

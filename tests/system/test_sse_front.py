@@ -1,12 +1,14 @@
 """The legacy transport (HTTP+SSE, 2024-11-05): one stream for all that comes, POSTs for all that goes."""
 
 import base64
+import json
 import os
 import time
 from signal import SIGTERM
 
 import pytest
 
+from asking import ACCEPTED, ALL, FORM
 from harness import PATIENCE, example, fake, servers, wait_until
 from http_client import Connection
 from mcp_client import ALL_REVISIONS, call, dumps, initialize_params, notification, request, text_of
@@ -118,6 +120,41 @@ def test_a_batch_is_answered_message_by_message_where_the_revision_has_them(shar
     with McpSse(shared.address) as c:
         c.initialize("2024-11-05")
         assert c.post([request("a", "ping")]).status == 400
+
+
+# what servers ask
+
+
+QUESTION = {"method": "elicitation/create", "params": FORM}
+
+
+def test_a_question_of_a_server_comes_on_the_stream_and_its_answer_is_taken(sluice):
+    s = sluice.http(servers(f=fake()))
+    with McpSse(s.address) as c, McpSse(s.address) as other:
+        c.initialize("2025-06-18", ALL)
+        other.initialize("2025-06-18", ALL)
+        c.send(call("asks", "f__ask", QUESTION))
+        question = c.next_message()
+        assert (question["method"], question["params"]) == (QUESTION["method"], FORM)
+        other.send({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "cancel"}})
+        c.send({"jsonrpc": "2.0", "id": question["id"], "result": ACCEPTED})
+        assert json.loads(text_of(c.answer_of("asks")["result"]))["result"] == ACCEPTED
+
+
+def test_a_question_is_not_dropped_for_a_client_that_does_not_read(sluice):
+    s = sluice.http(servers(ex=example(), f=fake()))
+    with McpSse(s.address) as c:
+        c.initialize("2025-06-18", ALL)
+        for i in range(5):
+            c.send(call(i, "ex__big", {"bytes": 3_000_000}))
+        question = {"jsonrpc": "2.0", "id": "q", **QUESTION}
+        steps = [{"wait": 1500}, {"call_back": question}, {"wait": 500}, {"answer": "asked"}]
+        c.send(call("asks", "f__script", {"steps": steps}))
+        wait_until(lambda: c.post(request("x", "ping")).status == 503, what="a full stream")
+        time.sleep(2)
+        while "method" not in (m := c.next_message(30 * PATIENCE)) or m["method"] != QUESTION["method"]:
+            pass
+        assert text_of(c.answer_of("asks", 30 * PATIENCE)["result"]) == "asked"
 
 
 # what is refused

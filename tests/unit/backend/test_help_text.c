@@ -61,7 +61,16 @@ static void put_flag(struct buf *out, const struct help_flag *f)
 	        f->on ? " on" : "");
 	for (size_t i = 0; i < f->choice_count; i++)
 		buf_printf(out, "%s%.*s", i == 0 ? " one of " : "|", SPAN_ARG(f->choices[i]));
-	buf_printf(out, ": %.*s\n", SPAN_ARG(f->description));
+	buf_printf(out, ": ");
+	buf_add(out, f->description);
+	buf_add_char(out, '\n');
+}
+
+static void put_named(struct buf *out, const char *what, struct span name, struct span description)
+{
+	buf_printf(out, "%s %.*s: ", what, SPAN_ARG(name));
+	buf_add(out, description);
+	buf_add_char(out, '\n');
 }
 
 static void put_all(struct buf *out, const struct help_text *h)
@@ -70,9 +79,9 @@ static void put_all(struct buf *out, const struct help_text *h)
 	put(out, "usage", h->usage);
 	put(out, "arguments", h->arguments);
 	for (const struct help_argument *a = h->described; a != NULL; a = a->next)
-		buf_printf(out, "argument %.*s: %.*s\n", SPAN_ARG(a->name), SPAN_ARG(a->description));
+		put_named(out, "argument", a->name, a->description);
 	for (const struct help_command *c = h->commands; c != NULL; c = c->next)
-		buf_printf(out, "command %.*s: %.*s\n", SPAN_ARG(c->name), SPAN_ARG(c->description));
+		put_named(out, "command", c->name, c->description);
 	for (const struct help_flag *f = h->flags; f != NULL; f = f->next)
 		put_flag(out, f);
 }

@@ -2,7 +2,7 @@
 
 #include "load.h"
 
-#define MOST 4
+#define MOST 5
 
 static const char *const environment[] = { "PATH=/usr/bin:/bin", "HOME=/home/ada", "API_KEY=k-1", "HTTPS_PROXY=p",
 	NULL };
@@ -37,7 +37,9 @@ static const struct client {
 	{ "avelino-mcp.json", {
 		{ "slack",  "npx -y @modelcontextprotocol/server-slack", "SLACK_TOKEN=k-1" },
 		{ "sentry", "sentry-mcp", "" },
-		{ "jira",   "jira-mcp", "" } }, 0 },
+		{ "jira",   "jira-mcp", "" },
+		{ "kubectl", "kubectl", "" },
+		{ "notes",  "notes", "" } }, 0 },
 	{ "kubernetes.json", {
 		{ "search", "/usr/local/bin/search-server --index /srv/index", "HTTPS_PROXY=p HOME=/tmp" } }, 0 },
 };
@@ -110,6 +112,12 @@ static void test_the_spellings_of_avelino_mcp_mean_the_same(void **state)
 	assert_int_equal(l.config->servers[1].idle, IDLE_NEVER);
 	assert_int_equal(l.config->servers[2].idle, IDLE_FIXED);
 	assert_int_equal(l.config->servers[2].idle_ms, 90000);
+	assert_int_equal(l.config->servers[3].kind, BACKEND_COMMAND);
+	assert_string_equal(l.config->servers[3].help[0], "--help");
+	assert_int_equal(l.config->servers[3].depth, 2);
+	assert_string_equal(l.config->servers[3].only[3], "version");
+	assert_string_equal(l.config->servers[4].presets[0].name, "find_notes");
+	assert_string_equal(l.config->servers[4].presets[0].args[1], "--json");
 	unload(&l);
 }
 

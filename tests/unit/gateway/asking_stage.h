@@ -98,6 +98,12 @@ static inline void puppet_notify(struct backend *b, uint64_t session, enum metho
 	buf_printf(&puppet_of(b)->down, "notify %.*s\n", SPAN_ARG(method_name(method)));
 }
 
+static inline void puppet_want_updates(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell)
+{
+	buf_printf(&puppet_of(b)->down, "%s %.*s%s%s\n", wanted ? "wanted" : "not wanted", SPAN_ARG(uri),
+	        session != 0 ? " by one" : "", tell ? ", tell it" : "");
+}
+
 static inline void on_stopped(void *arg)
 {
 	struct puppet *p = arg;
@@ -148,6 +154,7 @@ static const struct backend_ops puppet_ops = {
 	.end_session = puppet_end_session,
 	.tell = puppet_tell,
 	.notify = puppet_notify,
+	.want_updates = puppet_want_updates,
 	.stop = puppet_stop,
 	.no_more = puppet_no_more,
 	.limit_stop = puppet_limit_stop,

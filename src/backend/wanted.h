@@ -1,0 +1,42 @@
+/*
+ * The resources of one process or session whose updates somebody wants to hear of: as long as there are any it is in
+ * use, and each time that it starts anew it has to be told of all of them. In the order of their coming. Pure.
+ */
+#ifndef SLUICE_BACKEND_WANTED_H
+#define SLUICE_BACKEND_WANTED_H
+
+#include "base/list.h"
+#include "base/map.h"
+
+struct wanted_uri {
+	struct list node;
+	size_t size;
+	char text[]; /* raw JSON */
+};
+
+struct wanted {
+	struct map by_text;
+	struct list all;
+};
+
+void wanted_init(struct wanted *w);
+void wanted_clear(struct wanted *w);
+
+/* False: it was so already. */
+bool wanted_set(struct wanted *w, struct span uri, bool wanted);
+
+static inline bool wanted_any(const struct wanted *w)
+{
+	return w->by_text.count > 0;
+}
+
+static inline struct span wanted_text(const struct wanted_uri *uri)
+{
+	return (struct span){ uri->text, uri->size };
+}
+
+#define wanted_each(uri, w)               \
+	list_each (uri##_node, &(w)->all) \
+		for (struct wanted_uri *uri = list_entry(uri##_node, struct wanted_uri, node); uri != NULL; uri = NULL)
+
+#endif
