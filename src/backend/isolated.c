@@ -154,7 +154,7 @@ static struct member *find(const struct isolated *s, uint64_t session, unsigned 
 /* NULL: there can be none. */
 static struct member *member_for(struct isolated *s, const struct backend_client *client)
 {
-	if (client == NULL)
+	if (client == NULL || (s->maker.needs_none != NULL && s->maker.needs_none(s->main->backend, client)))
 		return s->main;
 	unsigned capabilities = client_capabilities_of(client->revision, client->capabilities);
 	if (client->session == 0 && s->base.conf->roots != NULL)
