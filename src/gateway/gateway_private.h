@@ -14,6 +14,7 @@
 #include "gateway/listen.h"
 #include "gateway/park.h"
 #include "gateway/park_token.h"
+#include "gateway/rounds.h"
 #include "gateway/subscriptions.h"
 #include "json/write.h"
 
@@ -94,6 +95,7 @@ struct call {
 	struct slot *slot;       /* NULL: not at a backend */
 	struct list in_gateway, in_session, in_slot, in_held;
 	struct list asks;                        /* what its server asks of the client before it can go on */
+	struct rounds *rounds;                   /* at a modern server, of a legacy client; NULL: there can be none */
 	struct park *park;                       /* ... of a modern client; NULL: nothing */
 	unsigned char digest[PARK_DIGEST_BYTES]; /* of the request, from a modern client that can be asked */
 	enum call_state state;

@@ -178,6 +178,7 @@ struct client {
 	struct session *session;
 	struct push push;
 	bool pushed;
+	bool sees_answers;     /* they are written down too */
 	struct call *calls[8]; /* by their ids; NULL: ended */
 };
 
@@ -323,7 +324,8 @@ static inline void on_ended(void *arg, enum end_reason why, const struct pieces 
 {
 	struct asked *a = arg;
 
-	(void)json;
+	if (a->c->sees_answers)
+		note(a->c, json);
 	buf_printf(&a->c->s->up, "%c %d ended: %s\n", a->c->name, a->id, end_reason_name(why));
 	a->c->calls[a->id] = NULL;
 	free(a);
@@ -403,6 +405,20 @@ static inline void client_says(struct client *c, const char *text)
 }
 
 /* ---- the server ---- */
+
+/* ... its oldest call, in the modern revision, with a result or an error. */
+static inline void modern_server_answers(struct stage *s, const char *member)
+{
+	struct backend_call *call = list_entry(list_take_first(&s->a->calls), struct backend_call, node);
+	struct buf text = { 0 };
+
+	buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,%s}", member);
+	buf_add_char(&text, '\0');
+	struct message m = parsed(buf_span(&text).p);
+	call->modern = true;
+	call->sink->ended(call, m.kind == MESSAGE_RESULT ? END_RESULT : END_SERVER_ERROR, OUTCOME_KNOWN, &m);
+	buf_free(&text);
+}
 
 /* It answers its oldest call. */
 static inline void server_answers(struct stage *s)
