@@ -163,55 +163,48 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static struct backend *make_http(
+static struct backend *make_plain(
         struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
 	struct logger lg = app_logger(app, "backend");
 
-	return streamable_http_new(&app->sites, conf, events, arg, &lg, random_u64());
-}
-
-static struct backend *make_stdio(
-        struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
-{
-	struct logger lg = app_logger(app, "backend");
-
-	return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+	switch (conf->kind) {
+	case BACKEND_STDIO:
+		return stdio_backend_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+	case BACKEND_COMMAND:
+		return command_line_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
+	case BACKEND_HTTP:
+		return streamable_http_new(&app->sites, conf, events, arg, &lg, random_u64());
+	}
+	abort();
 }
 
 static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
         const struct backend_events *events, void *events_arg)
 {
-	struct backend *b;
+	struct backend *b = make_plain(arg, conf, events, events_arg);
 
-	if (conf->kind == BACKEND_HTTP) {
-		b = make_http(arg, conf, events, events_arg);
+	if (conf->kind == BACKEND_HTTP)
 		streamable_http_dedicate(b, whom);
-	} else {
-		b = make_stdio(arg, conf, events, events_arg);
+	else
 		stdio_backend_dedicate(b, whom);
-	}
 	return b;
 }
 
 static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
 {
+	const bool http = conf->kind == BACKEND_HTTP;
 	const struct isolated_maker maker = {
 		.make = make_member,
 		.arg = app,
-		.max = conf->kind == BACKEND_HTTP ? HTTP_SESSIONS_MAX : 0,
-		.needs_none = conf->kind == BACKEND_HTTP ? streamable_http_stands_alone : NULL,
+		.max = http ? HTTP_SESSIONS_MAX : 0,
+		.needs_none = http ? streamable_http_stands_alone : NULL,
 	};
 	struct logger lg = app_logger(app, "backend");
 
-	if (conf->kind == BACKEND_COMMAND)
-		return command_line_new(
-		        app->loop, app->supervisor, conf, &gateway_backend_events, arg, &lg, random_u64());
-	if (conf->isolation == ISOLATION_SESSION)
+	if (conf->isolation == ISOLATION_SESSION && conf->kind != BACKEND_COMMAND)
 		return isolated_backend_new(loop_sched(app->loop), conf, &maker, &gateway_backend_events, arg, &lg);
-	if (conf->kind == BACKEND_HTTP)
-		return make_http(app, conf, &gateway_backend_events, arg);
-	return make_stdio(app, conf, &gateway_backend_events, arg);
+	return make_plain(app, conf, &gateway_backend_events, arg);
 }
 
 /* For those that have none yet. */

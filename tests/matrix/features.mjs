@@ -4,18 +4,22 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { ROOT } from '../conformance/clients.mjs';
+import { PATIENCE } from '../conformance/gateway.mjs';
 import { prompts, resources, tools } from '../conformance/surface.mjs';
 
 const WORDS = 'ünï "quoted" \\ \u0000\t\u{1F30A} end';
+const TOLD_MS = 4000;
 const BIG = 5 * 1024 * 1024;
 const WATCHED = 'test://watched-resource', MISSING = 'test://there/is/nothing';
 
 const text = ({ content }) => content.map(block => block.text).join('\n');
 const names = list => list.map(({ name }) => name).sort();
 
+/** Waits for what is told without being asked for. */
 async function until(condition, what, { signal }) {
+	const deadline = Date.now() + TOLD_MS * PATIENCE;
 	while (!await condition()) {
-		if (signal.aborted) throw new Error(`${what} did not come true`);
+		if (signal.aborted || Date.now() > deadline) throw new Error(`nothing was seen of ${what}`);
 		await pause(20);
 	}
 }
@@ -77,7 +81,7 @@ export const FEATURES = {
 		assert.ok(running, 'the call did not run');
 		stop.abort('the user is tired of it');
 		await ended;
-		await until(async () => await count() === before + 1, 'that the server has seen it', options);
+		await until(async () => await count() === before + 1, 'the cancellation on the server', options);
 	},
 
 	async logging(client, options) {
