@@ -172,6 +172,11 @@ struct stage {
 	struct buf up; /* what all clients got */
 };
 
+struct asked {
+	struct client *c;
+	int id;
+};
+
 struct client {
 	struct stage *s;
 	char name; /* in front of its lines */
@@ -180,12 +185,7 @@ struct client {
 	bool pushed;
 	bool sees_answers;     /* they are written down too */
 	struct call *calls[8]; /* by their ids; NULL: ended */
-};
-
-struct asked {
-	struct client *c;
-	int id;
-	struct call *call;
+	struct asked asked[8];
 };
 
 static inline void run(struct stage *s)
@@ -328,7 +328,6 @@ static inline void on_ended(void *arg, enum end_reason why, const struct pieces 
 		note(a->c, json);
 	buf_printf(&a->c->s->up, "%c %d ended: %s\n", a->c->name, a->id, end_reason_name(why));
 	a->c->calls[a->id] = NULL;
-	free(a);
 }
 
 static const struct reply_port stage_reply_port = { on_message, on_ended };
@@ -372,7 +371,7 @@ static inline void client_push(struct client *c)
 
 static inline void client_request(struct client *c, int id, const char *method, const char *params)
 {
-	struct asked *a = NEW(struct asked);
+	struct asked *a = &c->asked[id];
 	enum end_reason why;
 	struct buf text = { 0 }, error = { 0 };
 
@@ -383,7 +382,6 @@ static inline void client_request(struct client *c, int id, const char *method, 
 	c->calls[id] = gateway_submit(
 	        c->s->gw, c->session, SCOPE_ALL, &m, &stage_reply_port, a, &(struct refusal){ &why, &error });
 	assert_non_null(c->calls[id]);
-	a->call = c->calls[id];
 	buf_free(&text);
 	buf_free(&error);
 }
