@@ -335,6 +335,8 @@ static void got(struct server *s, const struct message *m)
 	default:
 		if (m->kind == MESSAGE_RESULT || m->kind == MESSAGE_ERROR)
 			got_answer(s, m);
+		else if (m->kind == MESSAGE_REQUEST)
+			refuse(m->id, -32601);
 	}
 }
 
