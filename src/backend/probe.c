@@ -153,4 +153,6 @@ void probe_timed_out(enum probe_state now, struct probe_known *known)
 {
 	if (now == PROBE_SURE)
 		known->modern = VERDICT_NONE;
+	if (now == PROBE_SURE || now == PROBE_ASKING)
+		known->shy = true;
 }

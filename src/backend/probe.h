@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#define PROBE_SILENCE_MS 1000 /* without an answer to discover */
+#define PROBE_SILENCE_MS 3000 /* at most, without an answer to discover that it has read */
 
 /* clang-format off */
 #define PROBE_STATES(X) \
@@ -26,7 +26,7 @@
 	X(MODERN)     /* it says by discover that it speaks the modern revision */ \
 	X(NOT_MODERN) /* any other answer to discover */ \
 	X(NAMES_US)   /* an error to discover that names the revision that we asked with as one that it speaks */ \
-	X(SILENT)     /* none, for PROBE_SILENCE_MS */ \
+	X(SILENT)     /* none, for a while */ \
 	X(LEGACY)     /* initialize has its result */ \
 	X(NOT_LEGACY) /* initialize has an error that says that it knows no such thing */ \
 	X(REFUSED)    /* initialize has another error */ \
@@ -58,7 +58,7 @@ enum probe_verdict { VERDICT_NONE, VERDICT_YES, VERDICT_NO };
 /* What is known of a server, from one process to the next; shared by all processes of one configuration. */
 struct probe_known {
 	enum probe_verdict modern, legacy;
-	bool shy; /* a process of it has ended when it was asked to discover */
+	bool shy; /* a process of it has ended when it was asked to discover, or was never heard of again */
 };
 
 struct probe_step {

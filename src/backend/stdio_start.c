@@ -8,7 +8,23 @@
 
 /* --- finding out --- */
 
+/* What it has not read yet is still in the pipe. */
+static bool has_read_a_word(const struct stdio *s)
+{
+	int unread = 0;
+
+	return s->in != NULL && ioctl(watch_fd(s->in), FIONREAD, &unread) == 0 &&
+	       (size_t)unread < s->said - s->outbox.own_bytes;
+}
+
 static void silent(void *arg);
+
+static void wait_for_answer(struct stdio *s)
+{
+	msec_t share = s->life.conf.startup_timeout_ms / 3;
+
+	timer_set_in(loop_sched(s->loop), &s->silence, share < PROBE_SILENCE_MS ? share : PROBE_SILENCE_MS, silent, s);
+}
 
 static void do_step(struct stdio *s, struct probe_step step, uint64_t id, const struct message *m)
 {
@@ -21,7 +37,7 @@ static void do_step(struct stdio *s, struct probe_step step, uint64_t id, const 
 		handshake_discover(&s->handshake);
 		s->discover_id = s->handshake.initialize_id;
 		if (step.next == PROBE_ASKING)
-			timer_set_in(loop_sched(s->loop), &s->silence, PROBE_SILENCE_MS, silent, s);
+			wait_for_answer(s);
 		return;
 	case PROBE_DO_INITIALIZE:
 		handshake_reset(&s->handshake);
@@ -40,11 +56,15 @@ static void do_step(struct stdio *s, struct probe_step step, uint64_t id, const 
 	}
 }
 
+/* One that has not read it yet is only slow to start. */
 static void silent(void *arg)
 {
 	struct stdio *s = arg;
 
-	do_step(s, probe_on(s->probe, PROBE_EV_SILENT, s->known), 0, NULL);
+	if (has_read_a_word(s))
+		do_step(s, probe_on(s->probe, PROBE_EV_SILENT, s->known), 0, NULL);
+	else
+		wait_for_answer(s);
 }
 
 void stdio_begin(struct stdio *s)
@@ -113,19 +133,9 @@ bool stdio_first_answer(struct stdio *s, uint64_t id, const struct message *m)
 	} else {
 		return false;
 	}
-	if (s->probe != PROBE_OFF || event != PROBE_EV_NOT_MODERN)
-		timer_stop(loop_sched(s->loop), &s->silence);
+	timer_stop(loop_sched(s->loop), &s->silence);
 	do_step(s, probe_on(s->probe, event, s->known), id, m);
 	return true;
-}
-
-/* What it has not read yet is still in the pipe. */
-static bool has_read_a_word(const struct stdio *s)
-{
-	int unread = 0;
-
-	return s->in != NULL && ioctl(watch_fd(s->in), FIONREAD, &unread) == 0 &&
-	       (size_t)unread < s->said - s->outbox.own_bytes;
 }
 
 bool stdio_ends_at_discover(struct stdio *s)

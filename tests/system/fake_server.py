@@ -64,7 +64,7 @@ LISTS = {
     "resources/templates/list": ("resourceTemplates", "uriTemplate"),
     "prompts/list": ("prompts", "name"),
 }
-OWN_TOOLS = ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello", "meta"]
+OWN_TOOLS = ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello"]
 MODERN, META = "2026-07-28", "io.modelcontextprotocol/"
 REMOVED = ("initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe")
 CACHEABLE = (*LISTS, "server/discover", "resources/read")

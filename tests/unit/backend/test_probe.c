@@ -117,9 +117,12 @@ static void test_who_was_known_to_answer_and_did_not_is_found_out_anew(void **st
 
 	(void)state;
 	probe_timed_out(PROBE_LAST, &known);
-	assert_int_equal(known.modern, VERDICT_YES);
+	assert_true(known.modern == VERDICT_YES && !known.shy);
 	probe_timed_out(PROBE_SURE, &known);
-	assert_int_equal(known.modern, VERDICT_NONE);
+	assert_true(known.modern == VERDICT_NONE && known.shy);
+	known = (struct probe_known){ .shy = false };
+	probe_timed_out(PROBE_ASKING, &known);
+	assert_int_equal(probe_begin(&known, false).action, PROBE_DO_INITIALIZE);
 }
 
 int main(void)
