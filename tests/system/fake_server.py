@@ -28,7 +28,8 @@
 Its tools: echo (its text), sleep {ms} (cancellable; {stubborn: true} answers although cancelled), received (all
 messages that came so far, raw), pid, env {name}, ask {method, params} (asks that of the client and answers with the
 message that comes back; {"forget": true}: answers at once; a cancelled one takes its question back), hello (the params
-of initialize), meta (the `_meta` of the call), and
+of initialize), meta (the `_meta` of the call), need {requests} (ends with these inputRequests; called again it answers
+with the inputResponses and the requestState), and
 
   script {steps}  does the steps one after another; each is an object with one of
     line          writes that text and a line feed         raw     writes that text as it is
@@ -349,6 +350,10 @@ class Server:
             self.ask(id, arguments)
         elif name == "hello":
             self.text(id, dumps(self.hello))
+        elif name == "need" and "inputResponses" not in m["params"]:
+            self.result(id, {"resultType": "input_required", "inputRequests": arguments["requests"], "requestState": "s"})
+        elif name == "need":
+            self.text(id, dumps([m["params"]["inputResponses"], m["params"].get("requestState")]))
         elif name == "meta":
             self.text(id, dumps(m["params"].get("_meta")))
         elif name == "script":

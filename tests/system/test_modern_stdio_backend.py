@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from asking import ACCEPTED, ALL, FORM, OpenCall, reply
 from harness import PATIENCE, fake, kill_and_wait, servers, wait_until
 from mcp_client import RpcError, call
 from modern_client import MODERN, PREFIX, ModernHttp, is_stamped
@@ -157,6 +158,29 @@ def test_what_a_modern_server_asks_is_not_heard(modern):
     with modern.client(capabilities={"sampling": {}}) as c:
         assert c.text("f__ask", {"method": "sampling/createMessage", "params": {}, "forget": True}) == "asked"
         assert all("method" in m for m in received(c))
+
+
+# what it needs of a client
+
+
+def test_what_a_modern_server_needs_a_legacy_client_is_asked(modern):
+    with modern.client(capabilities=ALL) as c:
+        question = {"method": "elicitation/create", "params": FORM}
+        open_call = OpenCall(c, "f__need", {"requests": {"who": question}})
+        asked = open_call.next()
+        assert (asked["method"], asked["params"]["message"]) == ("elicitation/create", FORM["message"])
+        reply(c, asked, ACCEPTED)
+        assert json.loads(open_call.text()) == [{"who": ACCEPTED}, "s"]
+
+
+def test_what_a_modern_server_needs_a_modern_client_is_told(modern):
+    with ModernHttp(modern.address) as m:
+        requests = {"who": {"method": "elicitation/create", "params": FORM}}
+        result = m.call("f__need", {"requests": requests}, capabilities=ALL)
+        assert (result["resultType"], result["inputRequests"]) == ("input_required", requests)
+        answers = {"inputResponses": {"who": ACCEPTED}, "requestState": result["requestState"]}
+        result = m.ask("tools/call", {"name": "f__need", "arguments": {"requests": requests}, **answers}, capabilities=ALL)
+        assert json.loads(result["content"][0]["text"]) == [{"who": ACCEPTED}, "s"]
 
 
 # news
