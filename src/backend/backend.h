@@ -134,6 +134,8 @@ unsigned backend_shared_capabilities(const struct backend_conf *conf);
 struct backend_hello {
 	enum revision revision;
 	bool tools, resources, subscribe, prompts, completions, logging;
+	bool tasks_list, tasks_cancel, tasks_call; /* tasks of 2025-11-25 */
+	bool tasks_extension;                      /* ... of the modern revision */
 	struct span server_info, instructions; /* p == NULL: none */
 };
 

@@ -220,7 +220,7 @@ enum callers asks_callers(
 	return callers;
 }
 
-static struct session *session_of(const struct gateway *gw, uint64_t nonce)
+struct session *session_of(const struct gateway *gw, uint64_t nonce)
 {
 	list_each (node, sessions_all(gw->sessions)) {
 		struct session *s = list_entry(node, struct session, node);
@@ -247,7 +247,8 @@ static struct call *only_parked(const struct slot *slot, const struct backend_li
 }
 
 /* NULL: found; else why it cannot be found. */
-static const char *find_target(struct slot *slot, const struct backend_ask *ask, struct target *to)
+static const char *find_target(
+        struct slot *slot, const struct backend_ask *ask, const struct message *m, struct target *to)
 {
 	enum callers callers = CALLERS_ONE;
 
@@ -255,7 +256,7 @@ static const char *find_target(struct slot *slot, const struct backend_ask *ask,
 	if (ask->call != NULL) {
 		to->call = call_of(ask->call);
 		to->session = to->call->session;
-	} else {
+	} else if ((to->session = tasks_owner(slot, ask->link, m, &to->call)) == NULL) {
 		callers = asks_callers(slot, ask->link, &to->session, &to->call);
 	}
 	if (callers == CALLERS_NONE)
@@ -345,6 +346,14 @@ void asks_elicitation_complete(struct slot *slot, const struct message *m)
 
 /* ---- from the server ---- */
 
+/* Of the stream that `send` takes. */
+static int scope_of(const struct target *to)
+{
+	bool on_call = to->call != NULL && to->call->port != NULL;
+
+	return on_call ? to->call->scope : to->push->scope;
+}
+
 static void deliver(struct slot *slot, const struct backend_ask *from, const struct target *to, const struct message *m)
 {
 	struct gateway *gw = slot->gw;
@@ -359,6 +368,7 @@ static void deliver(struct slot *slot, const struct backend_ask *from, const str
 		{ m->id, span_of(id) },
 		{ m->progress_token, span_of(id) },
 		elicitation_splice(slot, elicitation, room),
+		tasks_related_splice(slot, scope_of(to), m),
 	};
 	struct pieces json = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
 	gw->counts.asks.delivered++;
@@ -397,7 +407,7 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 		answer_roots(slot, ask);
 		return;
 	}
-	const char *fault = find_target(slot, ask, &to);
+	const char *fault = find_target(slot, ask, m, &to);
 	bool modern = fault == NULL && to.call != NULL && call_is_modern(to.call);
 	unsigned able = fault != NULL ? 0 : modern ? to.call->client.capabilities : to.session->info.capabilities;
 	if (fault != NULL)
@@ -451,7 +461,10 @@ void gateway_answer(struct gateway *gw, struct session *session, const struct me
 		return;
 	}
 	struct pieces outcome = pieces_of(is_result ? SPAN("\"result\":") : SPAN("\"error\":"));
-	pieces_append(&outcome, is_result ? m->result : m->error);
+	struct splice task = tasks_answer_splice(ask->slot, m);
+	struct pieces value = pieces_splice(is_result ? m->result : m->error, &task, 1);
+	for (unsigned i = 0; i < value.n; i++)
+		pieces_append(&outcome, value.at[i]);
 	gw->counts.asks.answered++;
 	ask->slot->backend->ops->answer(ask->slot->backend, ask->id, &outcome);
 	ask_free(ask);
@@ -490,6 +503,7 @@ void asks_session_left(struct gateway *gw, struct session *session)
 	for (struct list *node; (node = list_first(&session->asks)) != NULL;)
 		give_up(list_entry(node, struct ask, in_session), "the client has left");
 	elicitations_forget(&gw->asks.elicitations, session);
+	elicitations_forget(&gw->tasks.owners, session);
 }
 
 void asks_forget(struct slot *slot)
