@@ -346,14 +346,6 @@ void asks_elicitation_complete(struct slot *slot, const struct message *m)
 
 /* ---- from the server ---- */
 
-/* Of the stream that `send` takes. */
-static int scope_of(const struct target *to)
-{
-	bool on_call = to->call != NULL && to->call->port != NULL;
-
-	return on_call ? to->call->scope : to->push->scope;
-}
-
 static void deliver(struct slot *slot, const struct backend_ask *from, const struct target *to, const struct message *m)
 {
 	struct gateway *gw = slot->gw;
@@ -368,7 +360,7 @@ static void deliver(struct slot *slot, const struct backend_ask *from, const str
 		{ m->id, span_of(id) },
 		{ m->progress_token, span_of(id) },
 		elicitation_splice(slot, elicitation, room),
-		tasks_related_splice(slot, scope_of(to), m),
+		tasks_ask_splice(slot, to->call, to->push, m),
 	};
 	struct pieces json = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
 	gw->counts.asks.delivered++;
@@ -461,10 +453,10 @@ void gateway_answer(struct gateway *gw, struct session *session, const struct me
 		return;
 	}
 	struct pieces outcome = pieces_of(is_result ? SPAN("\"result\":") : SPAN("\"error\":"));
-	struct splice task = tasks_answer_splice(ask->slot, m);
-	struct pieces value = pieces_splice(is_result ? m->result : m->error, &task, 1);
-	for (unsigned i = 0; i < value.n; i++)
-		pieces_append(&outcome, value.at[i]);
+	if (is_result)
+		tasks_append_answer(&outcome, ask->slot, m);
+	else
+		pieces_append(&outcome, m->error);
 	gw->counts.asks.answered++;
 	ask->slot->backend->ops->answer(ask->slot->backend, ask->id, &outcome);
 	ask_free(ask);

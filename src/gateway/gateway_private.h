@@ -30,8 +30,8 @@ struct slot {
 	enum backend_state state;
 	struct backend_hello hello;
 	char prefix[SLOT_PREFIX_MAX]; /* "name__" */
-	bool greeted; /* hello is filled */
-	bool tried;   /* it came to READY or BACKOFF once */
+	bool greeted;                 /* hello is filled */
+	bool tried;                   /* it came to READY or BACKOFF once */
 	bool was_up;
 	unsigned failures; /* starts that failed in a row */
 	mono_t wait_until; /* lists wait for its first try until then; MONO_NEVER: not wanted yet */

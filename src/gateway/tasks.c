@@ -39,15 +39,30 @@ struct splice tasks_related_splice(const struct slot *slot, int scope, const str
 	return put_prefix(slot, scope, task_related(m->meta));
 }
 
+struct splice tasks_ask_splice(
+        const struct slot *slot, const struct call *c, const struct push *push, const struct message *m)
+{
+	return tasks_related_splice(slot, c != NULL && c->port != NULL ? c->scope : push->scope, m);
+}
+
 /* ---- and on their way to the server ---- */
 
-struct splice tasks_answer_splice(const struct slot *slot, const struct message *m)
+static struct splice answer_splice(const struct slot *slot, const struct message *m)
 {
 	struct span id = task_related(m->result_meta), prefix = span_of(slot->prefix);
 	bool ours = span_is_set(id) && tasks_have_prefix(slot->gw, SCOPE_ALL) && span_starts(span_skip(id, 1), prefix);
 
 	return ours ? (struct splice){ .out = { id.p + 1, prefix.n }, .in = SPAN("") }
 	            : (struct splice){ .out = SPAN_NONE };
+}
+
+void tasks_append_answer(struct pieces *p, const struct slot *slot, const struct message *m)
+{
+	struct splice splice = answer_splice(slot, m);
+	struct pieces result = pieces_splice(m->result, &splice, 1);
+
+	for (unsigned i = 0; i < result.n; i++)
+		pieces_append(p, result.at[i]);
 }
 
 /* Of servers whose names begin alike the one with the shorter name, as with tools. */

@@ -41,8 +41,12 @@ void tasks_begun(struct call *c, const struct message *answer);
 unsigned tasks_put_prefixes(const struct call *c, const struct message *answer, struct splice *splices);
 struct splice tasks_related_splice(const struct slot *slot, int scope, const struct message *m);
 
-/* ... and the server, in a client's answer. */
-struct splice tasks_answer_splice(const struct slot *slot, const struct message *m);
+/* ... in what a server asks, on the stream of the call if that has one, else on the push. */
+struct splice tasks_ask_splice(
+        const struct slot *slot, const struct call *c, const struct push *push, const struct message *m);
+
+/* Appends the result that a client answers with, as its server has to see it. */
+void tasks_append_answer(struct pieces *p, const struct slot *slot, const struct message *m);
 
 /* notifications/tasks/status: for the session whose task it is. */
 void tasks_status(struct slot *slot, const struct backend_link *from, const struct message *m);

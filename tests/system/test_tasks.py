@@ -88,9 +88,9 @@ def test_lists_are_those_of_one_server(gateway, c):
 
 def test_a_tool_that_is_only_a_task_is_refused_with_a_reason_to_those_who_cannot(gateway, c):
     with gateway.client(revision="2025-06-18") as old:
-        assert "task" in error_of(old.call, "f__slow").message
+        assert "task" in str(error_of(old.call, "f__slow"))
     with ModernHttp(gateway.address) as m:
-        assert "task" in error_of(m.call, "f__slow", capabilities=TASKS).message
+        assert "task" in str(error_of(m.call, "f__slow", capabilities=TASKS))
     assert text_of(c.request("tasks/result", {"taskId": begin(c, "f__slow")["taskId"]})) == "{}"
 
 
@@ -103,7 +103,6 @@ def test_status_goes_to_whose_task_it_is(gateway, c):
         assert status["params"]["taskId"] == task["taskId"] and status["params"]["status"] == "completed"
         theirs = begin(other, "f__echo")
         assert others.next_message()["params"]["taskId"] == theirs["taskId"]
-        mine.close(), others.close()
 
 
 def test_what_a_task_asks_goes_to_whose_task_it_is_whoever_else_is_at_work(gateway, c):
@@ -118,7 +117,6 @@ def test_what_a_task_asks_goes_to_whose_task_it_is_whoever_else_is_at_work(gatew
         answer = text_of(c.request("tasks/result", {"taskId": task["taskId"]}))
         assert '"name":"Ann"' in answer and '"taskId":"task-' in answer
         assert slow.join()["result"]
-        stream.close()
 
 
 def test_tasks_of_a_process_of_ones_own_are_ones_own(sluice):
