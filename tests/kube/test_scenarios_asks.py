@@ -296,7 +296,7 @@ def test_s18_a_state_from_before_a_restart_is_refused_and_nothing_is_run_again(s
         params = {"name": "f__ask", "arguments": ELICIT, "requestState": state, "inputResponses": {"r1": ACCEPTED}}
         _, error = elsewhere.error(modern(1, "tools/call", params, capabilities=ALL))
         assert error["code"] == -32602
-        a.signal(SIGTERM)
+        terminate(a)
         a.signal(SIGTERM)
     assert a.wait() == 0
     assert not [m for m in lines(tmp_path / "record") if m.get("method") == "tools/call"]
