@@ -33,7 +33,7 @@ struct client_call {
 	int number;                /* what the server is told to call it; a retry has that of the first one */
 	char server[8];            /* that it goes to; of a retry too */
 	bool able;                 /* it says that it can be asked something */
-	struct buf state;          /* of a retry: the requestState, raw */
+	struct buf state;          /* of a retry: its inputResponses and requestState, as members */
 	struct event make, change; /* change: it is cancelled, or its client leaves */
 };
 
