@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/cstr.h"
 #include "base/mem.h"
+#include "net/tls.h"
 
 struct conf_copy {
 	struct backend_conf conf; /* first */
@@ -60,9 +61,7 @@ struct backend_conf *backend_conf_copy(const struct backend_conf *conf)
 	copy->conf.cwd = copy_text(a, conf->cwd);
 	copy->conf.url = copy_text(a, conf->url);
 	copy->conf.headers = copy_texts(a, conf->headers);
-	copy->conf.tls_ca = copy_text(a, conf->tls_ca);
-	copy->conf.tls_cert = copy_text(a, conf->tls_cert);
-	copy->conf.tls_key = copy_text(a, conf->tls_key);
+	copy->conf.tls = conf->tls != NULL ? tls_context_ref(conf->tls) : NULL;
 	copy->conf.tls_name = copy_text(a, conf->tls_name);
 	copy->conf.http_proxy = copy_text(a, conf->http_proxy);
 	copy->conf.https_proxy = copy_text(a, conf->https_proxy);
@@ -81,6 +80,7 @@ void backend_conf_free(struct backend_conf **conf)
 	if (copy == NULL)
 		return;
 	*conf = NULL;
+	tls_context_unref(&copy->conf.tls);
 	arena_free(&copy->arena);
 	free(copy);
 }
@@ -113,9 +113,9 @@ static bool same_process(const struct backend_conf *a, const struct backend_conf
 static bool same_site(const struct backend_conf *a, const struct backend_conf *b)
 {
 	return cstr_eq(a->url, b->url) && a->http_type == b->http_type && cstrs_eq(a->headers, b->headers) &&
-	       cstr_eq(a->tls_ca, b->tls_ca) && cstr_eq(a->tls_cert, b->tls_cert) && cstr_eq(a->tls_key, b->tls_key) &&
-	       cstr_eq(a->tls_name, b->tls_name) && cstr_eq(a->http_proxy, b->http_proxy) &&
-	       cstr_eq(a->https_proxy, b->https_proxy) && cstr_eq(a->proxy_spared, b->proxy_spared);
+	       tls_context_same(a->tls, b->tls) && cstr_eq(a->tls_name, b->tls_name) &&
+	       cstr_eq(a->http_proxy, b->http_proxy) && cstr_eq(a->https_proxy, b->https_proxy) &&
+	       cstr_eq(a->proxy_spared, b->proxy_spared);
 }
 
 static bool same_tuning(const struct backend_conf *a, const struct backend_conf *b)

@@ -20,6 +20,7 @@
 #include "mcp/rewrite.h"
 
 struct backend;
+struct tls_context;
 
 enum backend_kind {
 	BACKEND_STDIO,   /* a child process that speaks MCP */
@@ -70,7 +71,8 @@ struct backend_conf {
 	const char *url; /* checked */
 	enum http_type http_type;
 	const char *const *headers; /* name, value, name, value, ..., NULL-terminated; NULL: none */
-	const char *tls_ca, *tls_cert, *tls_key, *tls_name;  /* files, and whom to expect; NULL: the default */
+	struct tls_context *tls;    /* of https; a copy has a reference of its own */
+	const char *tls_name;       /* that the certificate must bear; NULL: the URL's host */
 	const char *http_proxy, *https_proxy, *proxy_spared; /* HTTP_PROXY, HTTPS_PROXY, NO_PROXY; NULL: not set */
 	/* a command-line program */
 	const char *const

@@ -16,6 +16,7 @@ struct command_node {
 	struct span summary;
 	struct help_text help;
 	bool known;
+	bool silent;   /* it is not asked again: too slow, or it tells the same as its parent */
 	bool slow;     /* its help text did not come */
 	bool group;    /* has subcommands, wanted or not */
 	size_t asked;  /* how often */
@@ -248,7 +249,8 @@ static bool read_text(struct discovery *d, struct command_node *node, struct spa
 	struct help_text help;
 	uint64_t mark = mark_of(text);
 
-	if (text.n == 0 || is_known_text(node, mark))
+	node->silent |= is_known_text(node, mark);
+	if (text.n == 0 || node->silent)
 		return false;
 	help_text_read(&d->found.arena, text, program_name(d->conf), &help);
 	if (!help_text_is_known(&help))
@@ -313,7 +315,7 @@ static void answered(void *arg, const struct run_result *result)
 	end_probe(p);
 	if (read_text(d, node, result->out) || read_text(d, node, result->err))
 		add_below(d, node);
-	else if (d->conf->help == NULL && !node->slow && !d->late && ++node->asked < USUAL_HELP)
+	else if (d->conf->help == NULL && !node->silent && !d->late && ++node->asked < USUAL_HELP)
 		list_append(&d->waiting, &node->in_waiting);
 	else if (node == d->root)
 		give_up(d, result);
@@ -325,7 +327,7 @@ static void too_slow(void *arg)
 	struct probe *p = arg;
 
 	log_info(p->discovery->log, "command_help_slow", "a help text does not come: the program is stopped");
-	p->node->slow = true;
+	p->node->slow = p->node->silent = true;
 	run_stop(p->run, CHILD_STOP_FAST);
 }
 

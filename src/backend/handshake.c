@@ -377,11 +377,11 @@ static void ask_for_lists(struct handshake *h, mono_t now)
 		return;
 	}
 	for (int kind = 0; kind < LIST_KINDS; kind++) {
-		h->fetches[kind].offered = h->fetches[kind].first = offered[kind] && !h->only_hello;
-		if (h->fetches[kind].offered)
+		h->fetches[kind].offered = h->fetches[kind].first = offered[kind];
+		if (offered[kind])
 			fetch_start(h, (enum list_kind)kind, now);
 	}
-	for (int kind = 0; kind < LIST_KINDS && h->state == HANDSHAKE_LISTS && !h->only_hello; kind++)
+	for (int kind = 0; kind < LIST_KINDS && h->state == HANDSHAKE_LISTS; kind++)
 		if (!offered[kind])
 			h->port->list(h->arg, (enum list_kind)kind, &(struct item_list){ 0 });
 	finish_if_complete(h);

@@ -53,7 +53,6 @@ struct handshake {
 	void *arg;
 	size_t max_bytes;     /* of one list */
 	msec_t page_limit_ms; /* a list that had no answer for so long is asked for anew when it changes again */
-	bool only_hello;      /* the lists are not asked for */
 	bool modern;          /* the first word is server/discover, of 2026-07-28 */
 	unsigned declares;    /* of enum client_capability: what we say that we can do for the server */
 	bool without_lists;   /* the first words are enough */

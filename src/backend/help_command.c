@@ -88,7 +88,7 @@ static bool split_at_mark(struct span text, struct span *name, struct span *desc
 	struct span rest = span_skip(text, space);
 
 	*name = span_cut(text, space);
-	if (name->n > 1 && name->p[name->n - 1] == ':') {
+	if (name->n > 1 && name->p[name->n - 1] == ':' && name->p[0] >= 'a') { /* "Bisecting: 675 left" is a sentence */
 		name->n--;
 		*description = span_trim(rest);
 		return true;

@@ -172,7 +172,7 @@ static bool is_value(struct span token, struct span region, bool gap)
 		       span_find(token, ' ') == token.n;
 	if (help_is_placeholder(token) || find_type(token) < TYPES)
 		return true;
-	return help_is_command(token) && (token.n == region.n || span_starts(span_skip(region, token.n), SPAN(" : ")));
+	return token.n == region.n || (help_is_command(token) && span_starts(span_skip(region, token.n), SPAN(" : ")));
 }
 
 /* "INTEGER RANGE", "FILE [FILE ...]", "FILE ..." */

@@ -21,6 +21,8 @@ struct reader {
 	size_t outer;     /* of argparse's "{a,b}", below which its subcommands stand */
 	bool plain;       /* the list has names only */
 	bool usage_open;  /* the usage goes on in the next line */
+	bool manual;      /* a manual page: its headings are in capitals */
+	bool prose;       /* the line before was nothing but text */
 	bool blank;       /* the line before was empty */
 	size_t indent;    /* of the line at hand */
 	struct buf usage; /* of the first usage */
@@ -155,7 +157,11 @@ static bool is_heading(const struct reader *r, struct span text)
 		return false;
 	if (r->section == COMMANDS && r->base != NO_BASE && r->indent >= r->base && r->base > 0)
 		return false; /* "get:" in a list of commands */
-	return r->indent <= 2 && (text.p[text.n - 1] == ':' || (r->indent == 0 && is_capital(text)));
+	if (r->indent == 0 && is_capital(text))
+		return true;
+	if (r->manual || (r->prose && !r->blank && text.p[0] >= 'a' && text.p[0] <= 'z'))
+		return false; /* a sentence that ends with a colon */
+	return r->indent <= 2 && text.p[text.n - 1] == ':';
 }
 
 static bool has_any(struct span text, const char *const *words)
@@ -197,6 +203,7 @@ static void begin_section(struct reader *r, enum section section)
 {
 	close_entry(r);
 	r->section = section;
+	r->manual |= section == NAME;
 	r->base = NO_BASE;
 	r->outer = 0;
 	r->plain = false;
@@ -421,6 +428,7 @@ static bool may_describe(const struct reader *r, struct span text)
 
 static void read_text(struct reader *r, struct span text)
 {
+	r->prose = true;
 	if (continues(r)) {
 		add_text(r, text);
 		return;
@@ -446,7 +454,9 @@ static void read_line(struct reader *r, struct span line)
 		r->blank = false;
 		return;
 	}
-	if (is_heading(r, text))
+	bool heading = is_heading(r, text);
+	r->prose = false;
+	if (heading)
 		begin_section(r, kind_of(text));
 	else if (!read_name(r, text) && !read_flag(r, text) && !read_bracketed(r, text) && !read_command(r, text) &&
 	         !read_positional(r, text))

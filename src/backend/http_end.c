@@ -212,8 +212,22 @@ static void stream_broke(struct http_trip *t, const char *sentence)
 		fail_call(t, END_BACKEND_EXITED, OUTCOME_UNKNOWN, sentence, false);
 }
 
+static void wait_for_tools(struct http_trip *t)
+{
+	struct http_backend *b = t->b;
+
+	t->tries++;
+	make_fresh(t);
+	http_trip_hold(t);
+	http_relist(b);
+}
+
 static void call_done(struct http_trip *t)
 {
+	if (t->mismatch && t->tries == 0) {
+		wait_for_tools(t);
+		return;
+	}
 	if (t->resuming && t->status / 100 != 2) {
 		stream_broke(t, "does not go on with a stream that broke off");
 		return;

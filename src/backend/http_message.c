@@ -59,6 +59,16 @@ static bool is_for_the_end(const struct http_trip *t, bool ours)
 	return t->status >= 400 && (lost || !ours);
 }
 
+/* Once, and only by who has the list. */
+static bool is_mismatch(const struct http_trip *t, const struct message *m)
+{
+	int64_t code;
+
+	return t->modern && t->call != NULL && t->method == METHOD_TOOLS_CALL && !t->mismatch && t->tries == 0 &&
+	       !t->b->handshake.without_lists && m->kind == MESSAGE_ERROR &&
+	       json_to_i64(json_member(m->error, "code"), &code) && code == RPC_HEADER_MISMATCH;
+}
+
 static void on_answer(struct http_trip *from, const struct message *m)
 {
 	int64_t id = 0;
@@ -66,7 +76,8 @@ static void on_answer(struct http_trip *from, const struct message *m)
 	bool ours = readable && (uint64_t)id == from->id && !from->answered;
 	struct http_trip *t = ours ? from : NULL;
 
-	if (is_for_the_end(from, ours)) {
+	from->mismatch = from->mismatch || (ours && is_mismatch(from, m));
+	if (is_for_the_end(from, ours) || (ours && from->mismatch && from->tries == 0)) {
 		buf_reset(&from->excerpt);
 		buf_add(&from->excerpt, span_cut(m->text, HTTP_EXCERPT_MAX));
 		return;

@@ -55,6 +55,8 @@ void http_news_open(struct http_backend *b, bool modern)
 
 	if (b->way == HTTP_WAY_SSE || n->trip != NULL || b->life.state != LIFE_READY)
 		return;
+	if (modern && b->handshake.without_lists) /* then nobody wants to know when they change */
+		return;
 	n->none = false;
 	n->failures = 0;
 	open_now(n);

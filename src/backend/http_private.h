@@ -55,6 +55,7 @@ struct http_trip {
 	bool modern;      /* it stands alone, with all that is needed in `_meta` and headers */
 	bool resuming;    /* GET with Last-Event-ID, for the rest of a stream that broke off */
 	bool answered;    /* the answer has come: what else comes is of no matter */
+	bool mismatch;    /* the server says that the headers are not those that it wants: it wants others by now */
 	bool held;        /* in b->held */
 	bool over;        /* out of all lists, to be buried at the end of the turn */
 	unsigned tries;   /* beside the first one */
@@ -117,6 +118,7 @@ struct http_backend {
 	size_t held_bytes;
 
 	enum http_way way; /* of this attempt; unknown while a modern server is looked for */
+	bool relisting;    /* the list of tools is fetched anew, for calls that wait for their headers */
 	bool healing;      /* its session was lost, another is being made; calls wait */
 	struct http_session session;
 	uint64_t last_serial;
@@ -189,6 +191,7 @@ void http_begin(struct http_backend *b);
 void http_start_failed(struct http_backend *b, const char *sentence);                /* NULL: it is explained already */
 void http_own_failed(struct http_trip *t, enum fetch_end why, const char *sentence); /* it has no answer */
 void http_own_answered(struct http_trip *t, const struct message *m);
+void http_relist(struct http_backend *b);
 void http_session_lost(struct http_backend *b);
 void http_session_got(struct http_backend *b, struct span id);
 void http_session_forget(struct http_backend *b);
@@ -216,7 +219,7 @@ struct http_trip *http_note(struct http_backend *b, enum method method, struct s
 struct pieces http_legacy_pieces(const struct message *m, const struct splice *splices, unsigned n);
 struct pieces http_modern_pieces(struct http_backend *b, const struct message *m, const struct backend_client *client,
         const struct splice *splices, unsigned n);
-void http_put_modern_fields(struct buf *out, const struct message *m, struct splice name);
+void http_put_modern_fields(const struct http_backend *b, struct buf *out, const struct message *m, struct splice name);
 
 /* http_body.c */
 extern const struct http_fetch_events http_trip_events;

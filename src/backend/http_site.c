@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "net/proxy.h"
 
-#define SPARE_CONNECTIONS 256 /* beside those of calls: streams of news, answers, cancellations */
-#define MAX_WAITING 65536     /* of requests; the calls among them have bounds of their own */
+#define SPARE_CONNECTIONS 2048 /* beside those of calls: a stream of news per session, answers, cancellations */
+#define MAX_WAITING 65536      /* of requests; the calls among them have bounds of their own */
 
 const char *http_way_name(enum http_way way)
 {
@@ -28,39 +28,59 @@ static bool find_proxy(struct http_site *site, const struct backend_conf *conf, 
 	return proxy_for(&all, &site->url, use, proxy, &site->fault);
 }
 
-static void connect_site(struct http_site *site, struct loop *l, struct resolver *r, const struct backend_conf *conf,
-        const struct logger *lg)
+static void connect_site(struct http_site *site, const struct logger *lg)
 {
+	const struct backend_conf *conf = site->conf;
 	bool use = false;
 	struct url proxy;
 
-	if (!url_parse(span_of(site->text), &site->url, &site->fault) || !find_proxy(site, conf, &use, &proxy))
+	if (!url_parse(span_of(conf->url), &site->url, &site->fault) || !find_proxy(site, conf, &use, &proxy))
 		return;
 	url_put_target(&site->target, &site->url);
 	struct http_client_conf client = { HTTP_CLIENT_DEFAULTS };
 	client.origin = site->url;
 	client.proxy = use ? &proxy : NULL;
-	client.tls = site->tls;
+	client.tls = conf->tls;
 	client.tls_name = span_of(conf->tls_name);
 	client.max_connections = conf->max_in_flight + SPARE_CONNECTIONS;
 	client.max_waiting = MAX_WAITING;
-	site->client = http_client_new(l, r, &client, lg, &site->fault);
+	site->client = http_client_new(site->sites->loop, site->sites->resolver, &client, lg, &site->fault);
 }
 
-struct http_site *http_site_new(
-        struct loop *l, struct resolver *r, const struct backend_conf *conf, const struct logger *lg)
+void http_sites_init(struct http_sites *sites, struct loop *l, struct resolver *r)
+{
+	*sites = (struct http_sites){ .loop = l, .resolver = r };
+	list_init(&sites->all);
+}
+
+static struct http_site *site_new(struct http_sites *sites, const struct backend_conf *conf, const struct logger *lg)
 {
 	struct http_site *site = NEW(struct http_site);
 
-	site->users = 1;
-	site->text = span_dup(span_of(conf->url));
+	site->sites = sites;
+	site->conf = backend_conf_copy(conf);
 	site->way = conf->http_type == HTTP_TYPE_SSE ? HTTP_WAY_SSE : HTTP_WAY_UNKNOWN;
-	connect_site(site, l, r, conf, lg);
+	struct logger own = *lg;
+	own.about = F_STR("backend", site->conf->name);
+	connect_site(site, &own);
+	list_append(&sites->all, &site->node);
 	return site;
 }
 
-struct http_site *http_site_hold(struct http_site *site)
+static bool is_site_of(const struct http_site *site, const struct backend_conf *conf)
 {
+	return strcmp(site->conf->name, conf->name) == 0 && backend_conf_compare(site->conf, conf) != BACKEND_REPLACED;
+}
+
+struct http_site *http_site_of(struct http_sites *sites, const struct backend_conf *conf, const struct logger *lg)
+{
+	struct http_site *site = NULL;
+
+	list_each (node, &sites->all)
+		if (site == NULL && is_site_of(list_entry(node, struct http_site, node), conf))
+			site = list_entry(node, struct http_site, node);
+	if (site == NULL)
+		site = site_new(sites, conf, lg);
 	site->users++;
 	return site;
 }
@@ -72,8 +92,10 @@ void http_site_release(struct http_site **sp)
 	*sp = NULL;
 	if (--site->users > 0)
 		return;
+	list_unlink(&site->node);
 	http_client_free(&site->client);
 	buf_free(&site->target);
-	free(site->text);
+	param_tools_clear(&site->params);
+	backend_conf_free(&site->conf);
 	free(site);
 }

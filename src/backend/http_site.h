@@ -6,6 +6,7 @@
 #define SLUICE_BACKEND_HTTP_SITE_H
 
 #include "backend/backend.h"
+#include "backend/param_tools.h"
 #include "net/http_client.h"
 
 /* How it is spoken to. */
@@ -18,21 +19,29 @@ enum http_way {
 const char *http_way_name(enum http_way way);
 
 struct http_site {
+	struct http_sites *sites;
+	struct list node;
 	unsigned users;
-	char *text;                 /* of the URL */
+	struct backend_conf *conf;  /* a copy of that it was made with */
 	struct url url;             /* points into it */
 	struct buf target;          /* its path and query */
 	struct http_client *client; /* NULL: it cannot be reached at all, `fault` says why */
-	struct tls_context *tls;    /* its own; NULL without */
 	struct err fault;
 	enum http_way way; /* found out, or configured */
-	bool modern_only;  /* it is modern, and has no sessions for legacy clients */
+	struct param_tools params;
+	bool modern_only; /* it is modern, and has no sessions for legacy clients */
 };
 
-/* With one user, who releases it. */
-struct http_site *http_site_new(
-        struct loop *l, struct resolver *r, const struct backend_conf *conf, const struct logger *lg);
-struct http_site *http_site_hold(struct http_site *site);
+/* All of them, and what they need. */
+struct http_sites {
+	struct loop *loop;
+	struct resolver *resolver;
+	struct list all;
+};
+void http_sites_init(struct http_sites *sites, struct loop *l, struct resolver *r);
+
+/* The one of the server of that name, if it is of the same configuration, or a new one. Its connections log to `lg`. */
+struct http_site *http_site_of(struct http_sites *sites, const struct backend_conf *conf, const struct logger *lg);
 
 /* Not from inside an event of its fetches. */
 void http_site_release(struct http_site **site);

@@ -71,13 +71,22 @@ bool http_goes_modern(const struct http_backend *b, const struct backend_call *c
 
 bool http_may_go(struct http_backend *b, const struct http_trip *t)
 {
-	if (b->life.state != LIFE_READY || b->healing)
+	if (b->life.state != LIFE_READY || b->healing || (b->relisting && t->mismatch))
 		return false;
 	if (b->way != HTTP_WAY_MODERN || http_goes_modern(b, t->call) || b->second_is_up)
 		return true;
 	if (b->second.state == HANDSHAKE_OFF)
 		begin_session(b);
 	return false;
+}
+
+/* C4: the headers were made from an old list, so it is fetched anew. */
+void http_relist(struct http_backend *b)
+{
+	if (b->relisting || b->life.state != LIFE_READY)
+		return;
+	b->relisting = true;
+	handshake_changed(&b->handshake, LIST_TOOLS, http_now(b));
 }
 
 /* --- the beginning --- */
@@ -109,6 +118,7 @@ void http_begin(struct http_backend *b)
 	b->restarts += b->fell;
 	b->fell = false;
 	b->unwell = 0;
+	b->relisting = false;
 	b->post_status = 0;
 	b->began_at = http_now(b);
 	if (b->site->client == NULL) {
@@ -195,6 +205,10 @@ static void answer_for(struct http_backend *b, const struct http_trip *t, const 
 	if (message_parse(buf_span(&json), b->base.conf->max_depth, &m, &fault))
 		handshake_answer(&b->handshake, t->id, &m, http_now(b));
 	buf_free(&json);
+	if (t->method == METHOD_TOOLS_LIST && b->relisting) {
+		b->relisting = false;
+		http_release(b);
+	}
 }
 
 void http_own_failed(struct http_trip *t, enum fetch_end why, const char *sentence)
@@ -287,13 +301,29 @@ static void on_hello(void *arg, const struct backend_hello *hello)
 	b->base.events->hello(b->base.arg, hello);
 }
 
+static void take_tools(struct http_backend *b, struct item_list *list)
+{
+	size_t lost = param_tools_take(&b->site->params, list);
+
+	if (lost > 0)
+		log_warn(&b->log, "backend_list_fault",
+		        "tools are left away, for what they say of HTTP headers breaks the rules",
+		        F_STR("list", "tools"), F_INT("tools", lost));
+}
+
 static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 {
 	struct http_backend *b = arg;
 
 	log_debug(&b->log, "backend_list", "a list of the server is there", F_STR("list", list_member(kind)),
 	        F_INT("items", list->count));
+	if (kind == LIST_TOOLS && b->way == HTTP_WAY_MODERN)
+		take_tools(b, list);
 	b->base.events->list(b->base.arg, kind, list);
+	if (kind == LIST_TOOLS && b->relisting) {
+		b->relisting = false;
+		http_release(b);
+	}
 }
 
 static void healed(struct http_backend *b)

@@ -43,7 +43,7 @@ static struct http_trip *make_call_trip(
 	t->method = m->method_id;
 	t->modern = modern;
 	if (modern)
-		http_put_modern_fields(&t->fields, m, name);
+		http_put_modern_fields(b, &t->fields, m, name);
 	call->trip = t;
 	return t;
 }
@@ -54,7 +54,7 @@ struct http_trip *http_trip_of_call(
 	return make_call_trip(b, call, m, name, http_goes_modern(b, call));
 }
 
-/* The same call, in the words of the other era: what it was held for has turned out to be of that. */
+/* The same call anew: its server has turned out to be of the other era, or to want other headers. */
 static struct http_trip *remake(struct http_trip *t)
 {
 	struct http_backend *b = t->b;
@@ -226,7 +226,7 @@ void http_release(struct http_backend *b)
 		if (!http_may_go(b, t))
 			http_trip_hold(t);
 		else
-			http_trip_go(t->modern == http_goes_modern(b, t->call) ? t : remake(t));
+			http_trip_go(t->modern == http_goes_modern(b, t->call) && !t->mismatch ? t : remake(t));
 	}
 }
 
@@ -319,7 +319,7 @@ static struct http_trip *make_own(
 	t->method = method;
 	t->modern = modern;
 	if (modern)
-		http_put_modern_fields(&t->fields, &m, (struct splice){ .out = SPAN_NONE });
+		http_put_modern_fields(b, &t->fields, &m, (struct splice){ .out = SPAN_NONE });
 	buf_free(&json);
 	return t;
 }

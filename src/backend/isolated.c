@@ -37,6 +37,7 @@ struct isolated {
 	uint64_t last_number;
 	struct pending refused; /* calls that no member has taken */
 	struct post sweep_post;
+	bool started;        /* the main one was: it is in use from the first member on, and so are its lists */
 	bool last, stopping; /* no member begins any more; all of it stops */
 	bool main_stopped, told;
 	struct buf level; /* the params of the last logging/setLevel */
@@ -116,6 +117,8 @@ static void log_full(struct isolated *s)
 	s->full_logged = s->sched->now;
 }
 
+static void start(struct backend *b);
+
 static struct member *add(struct isolated *s, uint64_t session, unsigned capabilities)
 {
 	if (s->last || s->stopping)
@@ -125,6 +128,8 @@ static struct member *add(struct isolated *s, uint64_t session, unsigned capabil
 		return NULL;
 	}
 	struct member *m = member_new(s, session, capabilities, false);
+	if (!s->started)
+		start(&s->base);
 	if (s->eof_limit_ms >= 0)
 		m->backend->ops->limit_stop(m->backend, s->eof_limit_ms, s->term_limit_ms);
 	list_append(&s->members, &m->node);
@@ -149,7 +154,7 @@ static struct member *find(const struct isolated *s, uint64_t session, unsigned 
 /* NULL: there can be none. */
 static struct member *member_for(struct isolated *s, const struct backend_client *client)
 {
-	if (client == NULL)
+	if (client == NULL || (s->maker.needs_none != NULL && s->maker.needs_none(s->main->backend, client)))
 		return s->main;
 	unsigned capabilities = client_capabilities_of(client->revision, client->capabilities);
 	if (client->session == 0 && s->base.conf->roots != NULL)
@@ -336,9 +341,10 @@ static const struct backend_events member_events = {
 
 static void start(struct backend *b)
 {
-	struct backend *inner = isolated_of(b)->main->backend;
+	struct isolated *s = isolated_of(b);
 
-	inner->ops->start(inner);
+	s->started = true;
+	s->main->backend->ops->start(s->main->backend);
 }
 
 static void submit(struct backend *b, struct backend_call *call, const struct message *m, struct splice name)

@@ -18,7 +18,9 @@ struct isolated_maker {
 	/* One more of the same, for whom it is told here; what it is told lives as long as it does. */
 	struct backend *(*make)(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
 	        const struct backend_events *events, void *events_arg);
-	void *arg;  /* lives as long as the backend */
+	void *arg; /* lives as long as the backend */
+	/* True when a client's calls stand alone at this server, so that the main one serves them. NULL: never. */
+	bool (*needs_none)(const struct backend *main, const struct backend_client *client);
 	size_t max; /* members; beyond, calls are refused as overloaded. 0: maxProcesses of the configuration */
 };
 

@@ -200,6 +200,7 @@ static void stats(const struct backend *base, struct backend_stats *stats)
 		.starts = b->starts,
 		.restarts = b->restarts,
 		.dropped = b->dropped,
+		.processes = buf_size(&b->session.id) > 0,
 		.transport = b->way != HTTP_WAY_UNKNOWN ? http_way_name(b->way) : NULL,
 		.last_error = b->why[0] != '\0' ? b->why : NULL,
 	};
@@ -253,15 +254,16 @@ static const struct backend_ops ops = {
 	.free = free_backend,
 };
 
-struct backend *streamable_http_new(struct loop *l, struct http_site *site, const struct backend_conf *conf,
+struct backend *streamable_http_new(struct http_sites *sites, const struct backend_conf *conf,
         const struct backend_events *events, void *arg, const struct logger *lg, uint64_t seed)
 {
 	struct http_backend *b = NEW(struct http_backend);
+	struct loop *l = sites->loop;
 
 	b->base = (struct backend){ .ops = &ops, .conf = conf, .events = events, .arg = arg };
 	b->link = &b->own_link;
 	b->loop = l;
-	b->site = http_site_hold(site);
+	b->site = http_site_of(sites, conf, lg);
 	b->log = *lg;
 	b->random = seed;
 	b->told = BACKEND_STOPPED;
@@ -271,7 +273,7 @@ struct backend *streamable_http_new(struct loop *l, struct http_site *site, cons
 	take_conf(b, conf);
 	handshake_init(&b->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &http_handshake_port, b);
 	handshake_init(&b->second, conf->max_message_bytes, conf->startup_timeout_ms, &http_second_port, b);
-	b->second.only_hello = true;
+	b->second.without_lists = true;
 	b->handshake.declares = b->second.declares = backend_shared_capabilities(conf);
 	pending_init(&b->pending, loop_sched(l));
 	list_init(&b->trips);
@@ -290,4 +292,12 @@ void streamable_http_dedicate(struct backend *base, const struct backend_for *wh
 	assert(b->life.state == LIFE_STOPPED);
 	b->link = whom->link;
 	b->handshake.declares = b->second.declares = whom->capabilities;
+	b->handshake.without_lists = whom->without_lists;
+}
+
+bool streamable_http_stands_alone(const struct backend *base, const struct backend_client *client)
+{
+	const struct http_backend *b = (const struct http_backend *)(const void *)base;
+
+	return b->way == HTTP_WAY_MODERN && (b->site->modern_only || revision_is_modern(client->revision));
 }

@@ -12,13 +12,15 @@
 #include "backend/http_site.h"
 
 /*
- * `conf` and `events` must outlive it (`configure` gives another); the site is held. `seed`
- * spreads its tries.
+ * `conf` and `events` must outlive it (`configure` gives another). `seed` spreads its tries.
  */
-struct backend *streamable_http_new(struct loop *l, struct http_site *site, const struct backend_conf *conf,
+struct backend *streamable_http_new(struct http_sites *sites, const struct backend_conf *conf,
         const struct backend_events *events, void *arg, const struct logger *lg, uint64_t seed);
 
 /* For one client instead of all. Before it is started. */
 void streamable_http_dedicate(struct backend *b, const struct backend_for *whom);
+
+/* True when the client's calls need no session here, for the server is a modern one: nothing tells them apart. */
+bool streamable_http_stands_alone(const struct backend *b, const struct backend_client *client);
 
 #endif

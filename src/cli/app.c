@@ -15,6 +15,8 @@
 #include "cli/signals.h"
 #include "supervise/spawn.h"
 
+#define HTTP_SESSIONS_MAX 1024 /* at one server behind a URL, when each client session has its own */
+
 struct logger app_logger(const struct app *app, const char *module)
 {
 	return (struct logger){ .log = app->log, .module = module };
@@ -161,16 +163,6 @@ static bool make_gateway(struct app *app, struct err *e)
 	return true;
 }
 
-static struct backend *make_http_backend(struct app *app, const struct backend_conf *conf,
-        const struct backend_events *events, void *arg, const struct logger *lg)
-{
-	struct http_site *site = http_site_new(app->loop, app->resolver, conf, lg);
-	struct backend *b = streamable_http_new(app->loop, site, conf, events, arg, lg, random_u64());
-
-	http_site_release(&site);
-	return b;
-}
-
 static struct backend *make_plain(
         struct app *app, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
@@ -182,7 +174,7 @@ static struct backend *make_plain(
 	case BACKEND_COMMAND:
 		return command_line_new(app->loop, app->supervisor, conf, events, arg, &lg, random_u64());
 	case BACKEND_HTTP:
-		return make_http_backend(app, conf, events, arg, &lg);
+		return streamable_http_new(&app->sites, conf, events, arg, &lg, random_u64());
 	}
 	abort();
 }
@@ -192,16 +184,25 @@ static struct backend *make_member(void *arg, const struct backend_conf *conf, c
 {
 	struct backend *b = make_plain(arg, conf, events, events_arg);
 
-	stdio_backend_dedicate(b, whom);
+	if (conf->kind == BACKEND_HTTP)
+		streamable_http_dedicate(b, whom);
+	else
+		stdio_backend_dedicate(b, whom);
 	return b;
 }
 
 static struct backend *make_backend(struct app *app, const struct backend_conf *conf, void *arg)
 {
-	const struct isolated_maker maker = { .make = make_member, .arg = app };
+	const bool http = conf->kind == BACKEND_HTTP;
+	const struct isolated_maker maker = {
+		.make = make_member,
+		.arg = app,
+		.max = http ? HTTP_SESSIONS_MAX : 0,
+		.needs_none = http ? streamable_http_stands_alone : NULL,
+	};
 	struct logger lg = app_logger(app, "backend");
 
-	if (conf->isolation == ISOLATION_SESSION && conf->kind == BACKEND_STDIO)
+	if (conf->isolation == ISOLATION_SESSION && conf->kind != BACKEND_COMMAND)
 		return isolated_backend_new(loop_sched(app->loop), conf, &maker, &gateway_backend_events, arg, &lg);
 	return make_plain(app, conf, &gateway_backend_events, arg);
 }
@@ -254,6 +255,7 @@ static bool make_parts(struct app *app, struct err *e)
 	loop_tell_stalls(app->loop, &of_loop);
 	watch_log(app);
 	app->resolver = resolver_new(app->loop, NULL);
+	http_sites_init(&app->sites, app->loop, app->resolver);
 	app->supervisor = supervisor_new(app->loop, &lg, e);
 	if (app->supervisor == NULL || !loop_signals(app->loop, &set, on_signal, app, e))
 		return false;

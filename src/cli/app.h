@@ -5,6 +5,7 @@
 #ifndef SLUICE_CLI_APP_H
 #define SLUICE_CLI_APP_H
 
+#include "backend/http_site.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "loop/loop.h"
@@ -20,6 +21,7 @@ struct app {
 	struct loop *loop;
 	struct supervisor *supervisor;
 	struct resolver *resolver;
+	struct http_sites sites;
 	struct key_ring *keys;
 	struct gateway *gateway;
 	void (*signal)(void *arg, int signo, int pid); /* all but SIGCHLD */

@@ -118,6 +118,8 @@ void config_free(struct config **c)
 	if (*c == NULL)
 		return;
 	tls_context_unref(&(*c)->http.tls);
+	for (size_t i = 0; i < (*c)->server_count; i++)
+		tls_context_unref(&(*c)->servers[i].tls);
 	arena_free(&(*c)->arena);
 	free(*c);
 	*c = NULL;

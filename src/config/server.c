@@ -20,9 +20,7 @@ struct server {
 	const struct json_node *env, *url, *headers, *tools;
 	const struct json_node *type;                   /* one of an HTTP server */
 	const struct json_node *http_only, *stdio_only; /* some key that only such a server can have */
-	struct server_tls {
-		const char *ca, *cert, *key, *name;
-	} tls;
+	struct tls_client_conf tls;
 };
 
 static key_reader read_idle, read_type, read_roots, read_tls;
@@ -55,10 +53,10 @@ static const struct key stop_keys[] = {
 };
 
 static const struct key tls_keys[] = {
-	{ KEY("ca",         key_text, offsetof(struct server_tls, ca)) },
-	{ KEY("cert",       key_text, offsetof(struct server_tls, cert)) },
-	{ KEY("key",        key_text, offsetof(struct server_tls, key)) },
-	{ KEY("serverName", key_text, offsetof(struct server_tls, name)) },
+	{ KEY("ca",         key_text, offsetof(struct tls_client_conf, ca)) },
+	{ KEY("cert",       key_text, offsetof(struct tls_client_conf, cert)) },
+	{ KEY("key",        key_text, offsetof(struct tls_client_conf, key)) },
+	{ KEY("serverName", key_text, offsetof(struct tls_client_conf, server_name)) },
 	{ 0 },
 };
 
@@ -295,6 +293,11 @@ static void warn_of_absent(struct reading *r, const struct json_node *node, cons
 		reading_warn(r, json_child(node, "command"), "there is no such program in PATH: %s", s->command);
 }
 
+static bool is_given(const char *key, const struct json_node *node)
+{
+	return keys_find(server_keys, key, node) != NULL;
+}
+
 static void make_process(struct reading *r, const struct json_node *node, struct server *s)
 {
 	make_env(r, s);
@@ -303,23 +306,20 @@ static void make_process(struct reading *r, const struct json_node *node, struct
 		warn_of_absent(r, node, s);
 }
 
-static void make_http(struct reading *r, struct server *s)
+static void make_http(struct reading *r, const struct json_node *node, struct server *s)
 {
 	struct backend_conf *conf = &s->conf;
 
 	conf->kind = BACKEND_HTTP;
 	conf->url = http_url_read(r, s->url);
 	conf->headers = s->headers != NULL ? http_headers_read(r, s->headers) : NULL;
-	conf->tls_ca = s->tls.ca;
-	conf->tls_cert = s->tls.cert;
-	conf->tls_key = s->tls.key;
-	conf->tls_name = s->tls.name;
+	conf->tls_name = s->tls.server_name;
 	http_proxies_read(r, conf);
-}
-
-static bool is_given(const char *key, const struct json_node *node)
-{
-	return keys_find(server_keys, key, node) != NULL;
+	if (!is_given("isolation", node))
+		conf->isolation = ISOLATION_SESSION;
+	if (conf->url == NULL || !span_starts(span_of(conf->url), SPAN("https")))
+		return;
+	conf->tls = reading_tls_client(r, s->http_only != NULL ? s->http_only : s->url, &s->tls);
 }
 
 /* Defaults that follow from what is given: a bound that would contradict the other end of its range gives way. */
@@ -455,7 +455,7 @@ static void read_server(struct reading *r, const struct json_node *node)
 	if (s.cli)
 		settle_command(r, node, &s);
 	if (s.url != NULL)
-		make_http(r, &s);
+		make_http(r, node, &s);
 	else
 		make_process(r, node, &s);
 	s.conf.name = arena_copy(r->arena, node->key).p;

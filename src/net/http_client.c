@@ -146,6 +146,7 @@ static void put_connect(struct http_client *c, const struct url *proxy)
 {
 	struct buf *out = &c->connect;
 
+	c->tunnels = true;
 	buf_printf(out, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", c->name, c->name);
 	if (span_is_set(proxy->userinfo))
 		put_credentials(out, proxy->userinfo);
@@ -206,13 +207,12 @@ struct http_client *http_client_new(
 	c->conf = *conf;
 	c->log = *lg;
 	c->secure = conf->origin.secure;
-	c->tunnels = c->secure && conf->proxy != NULL;
 	c->conf.tls = c->secure ? tls_context_ref(conf->tls) : NULL;
 	c->name = name_of(&conf->origin);
 	c->tls_name = span_dup(span_is_set(conf->tls_name) ? conf->tls_name : conf->origin.host);
 	set_hop(c, conf->proxy != NULL ? conf->proxy : &conf->origin);
 	put_fixed(c, conf);
-	if (c->tunnels)
+	if (c->secure && conf->proxy != NULL)
 		put_connect(c, conf->proxy);
 	list_init(&c->idle);
 	list_init(&c->others);

@@ -119,7 +119,7 @@ void http_fetch_sent(struct http_fetch *f, struct http_client_conn *l);
 void http_fetch_got_head(struct http_fetch *f);
 void http_fetch_got_some(struct http_fetch *f);
 void http_fetch_end(struct http_fetch *f, enum fetch_end why, const char *sentence);
-void http_fetch_unreachable(void *f);                                   /* ends it, as its client's sentence says */
+void http_fetch_unreachable(void *arg);                                 /* ends it, as its client's sentence says */
 void http_fetch_lost(struct http_fetch *f, struct http_client_conn *l); /* ends it, or lets it try again */
 void http_fetch_drop(struct http_fetch *f); /* idle again, without a word, and without its connection's knowing */
 

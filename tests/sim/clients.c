@@ -9,9 +9,18 @@
 static void on_message(void *arg, const struct pieces *json)
 {
 	struct client_call *c = arg;
+	struct message_fault fault;
+	struct buf text = { 0 };
+	struct message m;
 
-	(void)json;
 	REQUIRE(c->scenario, c->ends == 0 && !c->left);
+	pieces_put(&text, json);
+	bool parsed = message_parse(buf_span(&text), 64, &m, &fault);
+	REQUIRE(c->scenario, parsed);
+	REQUIRE(c->scenario, m.kind == MESSAGE_NOTIFICATION || (m.kind == MESSAGE_REQUEST && !c->modern));
+	if (m.kind == MESSAGE_REQUEST)
+		answers_asked(c, &m);
+	buf_free(&text);
 }
 
 static bool contains(struct span text, const char *what)
@@ -37,16 +46,68 @@ static void check_last_word(const struct client_call *c, enum end_reason why, co
 
 	pieces_put(&text, json);
 	snprintf(id, sizeof(id), "\"id\":\"%d\"", c->id);
-	snprintf(echo, sizeof(echo), "\"call\":%d}", c->id);
+	snprintf(echo, sizeof(echo), "\"call\":%d}", c->number);
 	snprintf(reason, sizeof(reason), "\"reason\":\"%s\"", end_reason_name(why));
 	REQUIRE(c->scenario, contains(buf_span(&text), id));
-	if (why == END_RESULT)
+	if (why == END_RESULT && !contains(buf_span(&text), "input_required"))
 		REQUIRE(c->scenario, !contains(buf_span(&text), "\"call\":") || contains(buf_span(&text), echo));
+	else if (why == END_RESULT)
+		REQUIRE(c->scenario, c->able);
 	else if (why == END_SERVER_ERROR || why == END_REFUSED)
 		REQUIRE(c->scenario, contains(buf_span(&text), "\"error\":"));
 	else
 		REQUIRE(c->scenario, contains(buf_span(&text), "-32603") && contains(buf_span(&text), reason));
 	count_end(c->scenario, buf_span(&text));
+	buf_free(&text);
+}
+
+static void on_make(void *arg);
+
+/* The answers to what is asked, each with the number of the call for which the server asks, and the requestState. */
+static void put_answers(struct client_call *c, struct span result)
+{
+	struct span key, value;
+
+	buf_printf(&c->state, "\"inputResponses\":{");
+	for (struct json_walk w = json_walk(json_member(result, "inputRequests")); json_next(&w, &key, &value);) {
+		struct span number = json_member(json_member(value, "params"), "call");
+		if (span_is_set(number)) /* else it is nonsense that a server says */
+			buf_printf(&c->state, "\"%.*s\":{\"call\":%.*s},", SPAN_ARG(key), SPAN_ARG(number));
+		else
+			buf_printf(&c->state, "\"%.*s\":{},", SPAN_ARG(key));
+	}
+	buf_printf(&c->state, "\"more\":{}},\"requestState\":%.*s", SPAN_ARG(json_member(result, "requestState")));
+}
+
+/* A modern client comes back with what it was asked for, or never. */
+static void retry_later(const struct client_call *first, struct span result)
+{
+	struct scenario *sc = first->scenario;
+
+	if (sc->call_count == CALLS_MAX + RETRIES_MAX || chance(sc->world, 25))
+		return;
+	int id = (int)sc->call_count++;
+	struct client_call *c = &sc->calls[id];
+	*c = (struct client_call){ .scenario = sc, .id = id, .number = first->number, .until = first->until };
+	snprintf(c->server, sizeof(c->server), "%s", first->server);
+	put_answers(c, result);
+	event_set(sc->world, &c->make, (msec_t)below(sc->world, chance(sc->world, 80) ? 1000 : 15000), on_make, c);
+}
+
+/* A result that says that something is asked for goes to modern clients only, to those that can be asked. */
+static void look_for_state(const struct client_call *c, const struct pieces *json)
+{
+	struct message_fault fault;
+	struct buf text = { 0 };
+	struct message m;
+
+	pieces_put(&text, json);
+	bool parsed = message_parse(buf_span(&text), 64, &m, &fault);
+	REQUIRE(c->scenario, parsed);
+	struct span state = m.kind == MESSAGE_RESULT ? json_member(m.result, "requestState") : SPAN_NONE;
+	REQUIRE(c->scenario, !span_is_set(state) || (c->modern && c->able));
+	if (span_is_set(state))
+		retry_later(c, m.result);
 	buf_free(&text);
 }
 
@@ -58,6 +119,7 @@ static void on_ended(void *arg, enum end_reason why, const struct pieces *json)
 	REQUIRE(sc, c->ends == 0 && !c->left);
 	world_tell(sc->world, "call %d ended: %s", c->id, end_reason_name(why));
 	check_last_word(c, why, json);
+	look_for_state(c, json);
 	REQUIRE(sc, world_sched(sc->world)->now.ms <= c->until.ms || world_stalled_ms(sc->world) > 0);
 	c->ends++;
 	c->why = why;
@@ -65,13 +127,36 @@ static void on_ended(void *arg, enum end_reason why, const struct pieces *json)
 	sc->waiting--;
 }
 
-#define MODERN_META "\"" META_VERSION "\":\"2026-07-28\",\"" META_CAPABILITIES "\":{},"
+#define MODERN_META "\"" META_VERSION "\":\"2026-07-28\",\"" META_CAPABILITIES "\":"
 
 static const struct reply_port port = { .message = on_message, .ended = on_ended };
 
+static const char *draw_meta(struct client_call *c)
+{
+	if (!chance(c->scenario->world, 30))
+		return "";
+	c->able = chance(c->scenario->world, 60);
+	return c->able ? MODERN_META "{\"sampling\":{}}," : MODERN_META "{},";
+}
+
 /* No call waits for ever: progress lengthens its time, up to a point, and a list waits for a start only so long. */
+static void put_retry(struct client_call *c, struct buf *text)
+{
+	c->able = true;
+	buf_printf(text,
+	        "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/call\",\"params\":{\"name\":\"%s__t\","
+	        "\"arguments\":{\"call\":%d},%.*s,\"_meta\":{" MODERN_META "{\"sampling\":{}}}}}",
+	        c->id, c->server, c->number, SPAN_ARG(buf_span(&c->state)));
+	if (mono_past(c->until, world_sched(c->scenario->world)->now))
+		c->until = world_sched(c->scenario->world)->now;
+}
+
 static void put_request(struct client_call *c, struct buf *text)
 {
+	if (buf_size(&c->state) > 0) {
+		put_retry(c, text);
+		return;
+	}
 	struct scenario *sc = c->scenario;
 	struct world *w = sc->world;
 	size_t n = sc->server_count, at = n == 0 || chance(w, 5) ? n : below(w, n);
@@ -87,7 +172,8 @@ static void put_request(struct client_call *c, struct buf *text)
 		buf_printf(text,
 		        "{\"jsonrpc\":\"2.0\",\"id\":\"%d\",\"method\":\"tools/call\",\"params\":{\"name\":\"%s__t\","
 		        "\"arguments\":{\"call\":%d},\"_meta\":{%s\"progressToken\":\"p%d\"}}}",
-		        c->id, server, c->id, chance(w, 30) ? MODERN_META : "", c->id);
+		        c->id, server, c->id, draw_meta(c), c->id);
+	snprintf(c->server, sizeof(c->server), "%s", server);
 }
 
 static void cancel(struct client_call *c, struct session *s)
@@ -179,7 +265,7 @@ void clients_plan(struct scenario *sc, msec_t within_ms)
 	sc->call_count = (unsigned)below(sc->world, CALLS_MAX + 1);
 	for (unsigned i = 0; i < sc->call_count; i++) {
 		struct client_call *c = &sc->calls[i];
-		*c = (struct client_call){ .scenario = sc, .id = (int)i };
+		*c = (struct client_call){ .scenario = sc, .id = (int)i, .number = (int)i };
 		event_set(sc->world, &c->make, (msec_t)below(sc->world, (uint64_t)within_ms), on_make, c);
 	}
 }
@@ -189,6 +275,7 @@ void clients_stop(struct scenario *sc)
 	for (unsigned i = 0; i < sc->call_count; i++) {
 		event_stop(&sc->calls[i].make);
 		event_stop(&sc->calls[i].change);
+		buf_free(&sc->calls[i].state);
 	}
 }
 

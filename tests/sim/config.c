@@ -1,6 +1,7 @@
 /*
  * The configuration: drawn, made into a gateway, and later changed while that runs.
  */
+#include "backend/isolated.h"
 #include "backend/stdio.h"
 #include "scenario.h"
 
@@ -9,6 +10,8 @@ static struct backend_conf draw_server(struct world *w, size_t i)
 	static const char *const names[SERVERS_MAX] = { "s0", "s1", "s2" };
 	static const char *const argv[] = { "server", NULL };
 	static const enum startup startups[] = { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
+	static const enum isolation isolations[] = { ISOLATION_SHARED, ISOLATION_SHARED, ISOLATION_SHARED,
+		ISOLATION_LEASE, ISOLATION_SESSION };
 	static const enum idle_rule rules[] = { IDLE_ADAPTIVE, IDLE_NEVER, IDLE_FIXED };
 
 	return (struct backend_conf){
@@ -24,6 +27,8 @@ static struct backend_conf draw_server(struct world *w, size_t i)
 		.stop_eof_ms = (msec_t)below(w, 3000),
 		.stop_term_ms = (msec_t)below(w, 3000),
 		.argv = argv,
+		.isolation = isolations[below(w, 5)],
+		.max_processes = 1 + (unsigned)below(w, 3),
 		.max_in_flight = 1 + below(w, 20),
 		.max_message_bytes = 4096,
 		.max_depth = 64,
@@ -75,20 +80,47 @@ static struct gateway_conf gateway_conf(const struct scenario *sc)
 	};
 }
 
-static void attach_backends(struct scenario *sc)
+static struct backend *make_stdio(
+        struct scenario *sc, const struct backend_conf *conf, const struct backend_events *events, void *arg)
 {
 	struct logger silent = { 0 };
 
+	return stdio_backend_new(world_loop(sc->world), world_supervisor(sc->world), conf, events, arg, &silent,
+	        world_random(sc->world));
+}
+
+static struct backend *make_member(void *arg, const struct backend_conf *conf, const struct backend_for *whom,
+        const struct backend_events *events, void *events_arg)
+{
+	struct backend *b = make_stdio(arg, conf, events, events_arg);
+
+	stdio_backend_dedicate(b, whom);
+	return b;
+}
+
+static struct backend *make_backend(struct scenario *sc, size_t i)
+{
+	const struct isolated_maker maker = { .make = make_member, .arg = sc };
+	const struct backend_conf *conf = gateway_backend_conf(sc->gw, i);
+	void *arg = gateway_backend_arg(sc->gw, i);
+	struct logger silent = { 0 };
+
+	if (conf->isolation == ISOLATION_SESSION)
+		return isolated_backend_new(
+		        world_sched(sc->world), conf, &maker, &gateway_backend_events, arg, &silent);
+	return make_stdio(sc, conf, &gateway_backend_events, arg);
+}
+
+static void attach_backends(struct scenario *sc)
+{
 	for (size_t i = 0; i < sc->server_count; i++)
 		if (gateway_backend(sc->gw, i) == NULL)
-			gateway_attach(sc->gw, i,
-			        stdio_backend_new(world_loop(sc->world), world_supervisor(sc->world),
-			                gateway_backend_conf(sc->gw, i), &gateway_backend_events,
-			                gateway_backend_arg(sc->gw, i), &silent, world_random(sc->world)));
+			gateway_attach(sc->gw, i, make_backend(sc, i));
 }
 
 void config_make(struct scenario *sc, const struct lifecycle_ops *ops)
 {
+	struct err e;
 	static const struct session_conf sessions = { .idle_timeout_ms = 3600000, .max = 100, .required = true };
 	struct sched *sched = world_sched(sc->world);
 	struct logger silent = { 0 };
@@ -99,10 +131,13 @@ void config_make(struct scenario *sc, const struct lifecycle_ops *ops)
 	sc->lifecycle_conf = draw_lifecycle(sc->world);
 	note_longest_stop(sc);
 	struct gateway_conf conf = gateway_conf(sc);
-	sc->sessions = sessions_new(&sessions, NULL, sched, sc->seed);
+	sc->keys = key_ring_new(NULL, 0, &e);
+	REQUIRE(sc, sc->keys != NULL);
+	sc->sessions = sessions_new(&sessions, sc->keys, sched, sc->seed);
 	sc->gw = gateway_new(&conf, sched, sc->sessions, &silent);
 	for (size_t i = 0; i < SESSIONS; i++)
-		sc->session[i] = session_create_local(sc->sessions, &(struct session_info){ 0 });
+		sc->session[i] = session_create_local(
+		        sc->sessions, &(struct session_info){ .capabilities = i < 2 ? CLIENT_SAMPLING : 0 });
 	attach_backends(sc);
 	sc->lifecycle = lifecycle_new(
 	        &sc->lifecycle_conf, sc->longest_eof_ms, sc->longest_term_ms, sc->gw, sched, ops, sc, &silent);

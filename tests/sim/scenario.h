@@ -15,6 +15,8 @@
 #define SERVERS_MAX 3
 #define CALLS_MAX 40
 #define SESSIONS 3
+#define RETRIES_MAX 20
+#define ANSWERS_MAX 64
 #define LISTENS 4
 #define STREAMS 6
 #define ORDERS_MAX 13
@@ -28,7 +30,20 @@ struct client_call {
 	bool accepted, left;
 	mono_t until; /* it must have ended by then */
 	int id;
+	int number;                /* what the server is told to call it; a retry has that of the first one */
+	char server[8];            /* that it goes to; of a retry too */
+	bool able;                 /* it says that it can be asked something */
+	struct buf state;          /* of a retry: its inputResponses and requestState, as members */
 	struct event make, change; /* change: it is cancelled, or its client leaves */
+};
+
+/* What a client is going to answer to a server, or has. */
+struct client_answer {
+	struct scenario *scenario;
+	unsigned session; /* that answers */
+	int number;       /* of the call that it was asked for; -1: it is the wrong one's, and must not arrive */
+	char id[40];
+	struct event event;
 };
 
 struct stream {
@@ -90,7 +105,10 @@ struct scenario {
 	struct session *session[SESSIONS];
 	struct gateway *gw;
 	struct lifecycle *lifecycle;
-	struct client_call calls[CALLS_MAX];
+	struct client_call calls[CALLS_MAX + RETRIES_MAX];
+	struct client_answer answers[ANSWERS_MAX];
+	unsigned answer_count;
+	struct key_ring *keys;
 	unsigned call_count, waiting; /* waiting: clients, for the end of their calls */
 	unsigned detached;            /* calls of legacy clients that left: they may go on */
 	struct client_listen listens[LISTENS];
@@ -127,6 +145,10 @@ void config_change(struct scenario *sc);
 void clients_plan(struct scenario *sc, msec_t within_ms);
 void clients_stop(struct scenario *sc);
 void clients_check(const struct scenario *sc);
+
+/* Something that a server asks has come on the stream of this call: it is the right client, which may answer. */
+void answers_asked(const struct client_call *c, const struct message *m);
+void answers_stop(struct scenario *sc);
 
 /* Clients that listen. */
 void listens_plan(struct scenario *sc, msec_t within_ms);

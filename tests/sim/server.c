@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -12,6 +13,7 @@ struct temper {
 	msec_t latest_ms;                 /* the slowest answer */
 	msec_t eof_ms, term_ms;           /* it leaves so long after EOF and SIGTERM; NEVER_MS: it does not care */
 	unsigned silent, dying, wrong;    /* percent of the requests: no answer, it dies instead, nonsense */
+	unsigned curious;                 /* percent of the calls: it asks the client something first */
 	bool mute;                        /* does not even answer initialize */
 	msec_t deaf_from_ms, deaf_for_ms; /* after its start: it does not read its stdin */
 };
@@ -23,7 +25,18 @@ struct answer {
 	struct buf text;
 };
 
+/* What it has asked, until it is answered. */
+struct question {
+	struct list node;
+	unsigned number;
+	int64_t call;          /* for which it asks */
+	struct answer *answer; /* that waits for it; NULL: it does not wait */
+	bool taken_back;       /* the answer may be on its way */
+};
+
 struct server {
+	struct list questions;
+	unsigned asked;
 	struct world *world;
 	struct child *process;
 	struct temper temper;
@@ -44,6 +57,7 @@ static struct temper draw_temper(struct world *w)
 		.silent = chance(w, 20) ? 20 : 0,
 		.dying = chance(w, 15) ? 10 : 0,
 		.wrong = chance(w, 15) ? 20 : 0,
+		.curious = chance(w, 40) ? 60 : 0,
 		.mute = chance(w, 7),
 		.deaf_from_ms = (msec_t)below(w, 8000),
 		.deaf_for_ms = chance(w, 85) ? 0 : (msec_t)below(w, 10000),
@@ -72,6 +86,7 @@ struct server *server_new(struct world *w, struct child *process)
 
 	*s = (struct server){ .world = w, .process = process, .temper = draw_temper(w) };
 	list_init(&s->answers);
+	list_init(&s->questions);
 	if (chance(w, 25))
 		timer_set_in(world_outside(w), &s->crash, (msec_t)below(w, 20000), on_crash, s);
 	s->deaf_from = mono_add(world_outside(w)->now, s->temper.deaf_from_ms);
@@ -96,6 +111,8 @@ void server_end(struct server **sp)
 	*sp = NULL;
 	list_each (node, &s->answers)
 		answer_free(list_entry(node, struct answer, node));
+	list_each (node, &s->questions)
+		free(list_entry(node, struct question, node));
 	timer_stop(world_outside(s->world), &s->leaving);
 	timer_stop(world_outside(s->world), &s->crash);
 	timer_stop(world_outside(s->world), &s->hearing);
@@ -174,6 +191,66 @@ static void put_answer(struct server *s, const struct message *m)
 	}
 }
 
+/* ---- what it asks ---- */
+
+static void ask(struct server *s, const struct message *m)
+{
+	struct question *q = NEW(struct question);
+	struct buf text = { 0 };
+
+	q->number = ++s->asked;
+	json_to_i64(json_member(m->arguments, "call"), &q->call);
+	list_append(&s->questions, &q->node);
+	buf_printf(&text,
+	        "{\"jsonrpc\":\"2.0\",\"id\":\"q%u\",\"method\":\"sampling/createMessage\",\"params\":{\"call\":%lld}}\n",
+	        q->number, (long long)q->call);
+	if (chance(s->world, 70)) {
+		q->answer = list_entry(s->answers.prev, struct answer, node);
+		timer_stop(world_outside(s->world), &q->answer->timer);
+	}
+	q->taken_back = chance(s->world, 10);
+	if (q->taken_back)
+		buf_printf(&text,
+		        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"q%u\"}}\n",
+		        q->number);
+	process_write(s->process, buf_span(&text));
+	buf_free(&text);
+}
+
+static void go_on(struct server *s, struct answer *a)
+{
+	timer_set_in(world_outside(s->world), &a->timer, (msec_t)below(s->world, 50), on_answer_due, a);
+}
+
+/* Each question is answered once, and with what the client of its call has said. */
+static void take_answer(struct server *s, const struct message *m)
+{
+	char id[24];
+	int64_t call = -2;
+
+	list_each (node, &s->questions) {
+		struct question *q = list_entry(node, struct question, node);
+		snprintf(id, sizeof(id), "\"q%u\"", q->number);
+		if (!span_eq(m->id, span_of(id)))
+			continue;
+		bool right = m->kind == MESSAGE_ERROR ||
+		             (json_to_i64(json_member(m->result, "call"), &call) && call == q->call);
+		if (!right) {
+			printf("a server got %.*s for call %lld\n", SPAN_ARG(m->text), (long long)q->call);
+			abort();
+		}
+		if (q->answer != NULL)
+			go_on(s, q->answer);
+		list_unlink(&q->node);
+		free(q);
+		return;
+	}
+	if (span_starts(m->id, SPAN("\"q"))) {
+		printf("a server got an answer to nothing: %.*s\n", SPAN_ARG(m->text));
+		abort();
+	}
+}
+
 /* True if the process has ended. */
 static bool take_line(struct server *s, struct span line)
 {
@@ -184,14 +261,19 @@ static bool take_line(struct server *s, struct span line)
 		world_tell(s->world, "a server got nonsense: %.*s", SPAN_ARG(line));
 		abort(); /* we never write any */
 	}
+	if (m.kind == MESSAGE_RESULT || m.kind == MESSAGE_ERROR)
+		take_answer(s, &m);
 	if (m.kind != MESSAGE_REQUEST || s->temper.mute)
 		return false;
 	if (chance(s->world, s->temper.dying)) {
 		process_exit(s->process, 1);
 		return true;
 	}
-	if (m.method_id != METHOD_TOOLS_CALL || !chance(s->world, s->temper.silent))
-		put_answer(s, &m);
+	if (m.method_id == METHOD_TOOLS_CALL && chance(s->world, s->temper.silent))
+		return false;
+	put_answer(s, &m);
+	if (m.method_id == METHOD_TOOLS_CALL && span_is_set(m.arguments) && chance(s->world, s->temper.curious))
+		ask(s, &m);
 	return false;
 }
 

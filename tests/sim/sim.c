@@ -7,6 +7,7 @@
  *also in the last line;
  *	- a modern client's call ends when it leaves, and its listen with a word when the fronts close;
  *	- a request is refused only while draining or overloaded; no process is started once it drains;
+ *	- what a server asks comes to the client for whose call it asks, and only that one's answer arrives, once;
  *	- phases only go on, but for a drain that is cancelled;
  *	- each process has an owner, and when the gateway leaves, none is left that it did not at least kill;
  *	- streams for news end on the way out only, and before the fronts close; those that stay are not ended by us;
@@ -128,6 +129,7 @@ static bool never(void *arg)
 /* What a run of many scenarios has seen, so that one that sees too little is noticed. */
 struct totals {
 	uint64_t ended[END_REASON_COUNT], refused, processes, stalled, held, hurried;
+	struct ask_counts asks;
 };
 
 static void add_totals(struct totals *t, const struct scenario *sc)
@@ -137,6 +139,10 @@ static void add_totals(struct totals *t, const struct scenario *sc)
 	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
 		t->ended[why] += counts->ended[why];
 	t->refused += counts->refused;
+	t->asks.delivered += counts->asks.delivered;
+	t->asks.refused += counts->asks.refused;
+	t->asks.answered += counts->asks.answered;
+	t->asks.stray_answers += counts->asks.stray_answers;
 	t->processes += world_spawned(sc->world);
 	t->stalled += world_stalled_ms(sc->world) > 0;
 	t->held += sc->held;
@@ -151,7 +157,9 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	printf("calls: refused %llu", (unsigned long long)t->refused);
 	for (enum end_reason why = 0; why < END_REASON_COUNT; why++)
 		printf(", %s %llu", end_reason_name(why), (unsigned long long)t->ended[why]);
-	putchar('\n');
+	printf("\nasks: %llu delivered, %llu refused, %llu answered, %llu stray answers\n",
+	        (unsigned long long)t->asks.delivered, (unsigned long long)t->asks.refused,
+	        (unsigned long long)t->asks.answered, (unsigned long long)t->asks.stray_answers);
 }
 
 static void run(uint64_t seed, bool verbose, struct totals *totals)
@@ -170,6 +178,7 @@ static void run(uint64_t seed, bool verbose, struct totals *totals)
 	check_end(&sc);
 	add_totals(totals, &sc);
 	clients_stop(&sc);
+	answers_stop(&sc);
 	listens_stop(&sc);
 	streams_stop(&sc);
 	orders_stop(&sc);
@@ -177,6 +186,7 @@ static void run(uint64_t seed, bool verbose, struct totals *totals)
 	lifecycle_free(&sc.lifecycle);
 	world_run(sc.world, mono_add(sched->now, 60000), never, NULL); /* zombies are reaped */
 	gateway_free(&sc.gw);
+	key_ring_free(&sc.keys);
 	world_free(&sc.world);
 }
 

@@ -18,6 +18,7 @@ Knobs, which may be changed at any time (server.knobs["x"] = ...):
   fail_all        the same for every POST
   delay           seconds before each answer to tools/call
   page            items per page
+  tls             an ssl.SSLContext: https
   listen          "json": subscriptions/listen is answered with open-ended JSON texts
 
 What came is in server.requests: (verb, path, headers with small names, message or None).
@@ -167,10 +168,11 @@ class FakeHttpServer:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}{self.path}"
+        return f"{'https' if self.knobs.get('tls') else 'http'}://127.0.0.1:{self.port}{self.path}"
 
     def entry(self, **more):
-        return {"url": self.url, **more}
+        """One session for all clients, unless told otherwise."""
+        return {"url": self.url, "isolation": "shared", **more}
 
     def close(self):
         """Listens no more, and ends all connections."""
@@ -239,7 +241,13 @@ class FakeHttpServer:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
-        http = Http(sock)
+        try:
+            if self.knobs.get("tls"):
+                sock = self.knobs["tls"].wrap_socket(sock, server_side=True)
+            http = Http(sock)
+        except OSError:
+            sock.close()
+            return
         self.connections.add(http)
         try:
             while True:

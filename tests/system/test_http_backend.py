@@ -2,10 +2,13 @@
 
 import json
 import signal
+import ssl
 import time
 
 import pytest
 
+from asking import ALL, SAMPLING, OpenCall, reply
+from certificates import Authority
 from fake_http_server import FakeHttpServer
 from harness import PATIENCE, example, servers, wait_until
 from mcp_client import RpcError, call, unwrap
@@ -26,6 +29,12 @@ def fake():
     yield make
     for server in made:
         server.close()
+
+
+def server_context(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.cert, certificate.key)
+    return context
 
 
 def steps(*list):
@@ -322,7 +331,7 @@ def test_a_call_ends_with_an_honest_reason_and_the_next_one_works(sluice, fake, 
         assert c.text("ex__echo", {"text": "other"}) == "other"
         server.knobs["fail"] = {}
         assert c.text("f__echo", {"text": "again"}) == "again"
-    assert s.log.find("backend_call_failed") or s.log.find("backend_bad_answer")
+    wait_until(lambda: s.log.find("backend_call_failed") or s.log.find("backend_bad_answer"))
     assert len(server.seen("tools/call")) == 2, "nothing is sent twice"
 
 
@@ -490,6 +499,104 @@ def test_the_end_of_the_one_stream_ends_what_was_sent_on_it(sluice, fake):
         error = pending.join()["error"]
         assert (error["data"]["reason"], error["data"]["outcome"]) == ("backend_exited", "unknown")
         assert c.text("f__echo", {"text": "x"}) == "x"
+
+
+# sessions of clients, and what the server asks of them
+
+
+def test_each_client_session_has_one_of_its_own_that_ends_with_it(sluice, fake):
+    server = fake()
+    s = sluice.http(servers(f={"url": server.url}))
+    with s.client() as a, s.client() as b:
+        sessions = [json.loads(c.text("f__seen"))["mcp-session-id"] for c in (a, b, a)]
+        assert sessions[0] == sessions[2] != sessions[1]
+        assert a.delete().status in (200, 204)
+        server.wait(lambda: any(r.headers["mcp-session-id"] == sessions[0] for r in server.seen(verb="DELETE")))
+        assert json.loads(b.text("f__seen"))["mcp-session-id"] == sessions[1]
+    assert len(server.seen("tools/list")) == 1, "the lists come from one of them"
+    s.terminate()
+    assert len(server.seen(verb="DELETE")) == 3
+
+
+def test_a_modern_server_needs_no_sessions_for_its_clients(sluice, fake):
+    server = fake("modern")
+    s = sluice.http(servers(f={"url": server.url}))
+    with s.client() as a:
+        assert a.text("f__echo", {"text": "x"}) == "x"
+    before = len(server.seen("server/discover"))
+    for _ in range(3):
+        with s.client() as c:
+            assert c.text("f__echo", {"text": "x"}) == "x"
+    assert len(server.seen("server/discover")) == before <= 2 and len(server.seen("initialize")) == 1
+
+
+@pytest.mark.parametrize("mode", ["legacy", "sse"])
+@pytest.mark.parametrize("isolation", ["shared", "session"])
+def test_what_the_server_asks_goes_to_the_client_of_the_call_and_the_answer_back(sluice, fake, mode, isolation):
+    server = fake(mode)
+    s = sluice.http(servers(f=server.entry(isolation=isolation)))
+    ask = {"jsonrpc": "2.0", "id": "q1", "method": "sampling/createMessage", "params": SAMPLING}
+    with s.client(capabilities=ALL) as c, s.client(capabilities=ALL) as other:
+        other_call = other.in_background(call(1, "f__sleep", {"ms": 500})) if mode == "legacy" else None
+        todo = steps({"ask": ask}, {"await": 1}, {"answer": "done"})
+        open_call = OpenCall(c, "f__steps", todo)
+        question = open_call.next()
+        assert question["method"] == "sampling/createMessage" and question["params"] == SAMPLING
+        reply(c, question, {"role": "assistant", "content": {"type": "text", "text": "x"}, "model": "m"})
+        messages = open_call.stream.messages()
+        assert messages[-1]["result"]["content"][0]["text"] == "done"
+        if other_call:
+            other_call.join()
+    answer = [r.message for r in server.seen() if r.message.get("id") == "q1"]
+    assert len(answer) == 1 and answer[0]["result"]["model"] == "m"
+
+
+def test_a_question_that_is_open_when_the_session_is_lost_is_taken_back(sluice, fake):
+    server = fake()
+    s = sluice.http(servers(f=server.entry()))
+    ask = {"jsonrpc": "2.0", "id": "q1", "method": "sampling/createMessage", "params": SAMPLING}
+    with s.client(capabilities=ALL) as c:
+        open_call = OpenCall(c, "f__steps", steps({"ask": ask}, {"wait": 300}, {"drop": 1}))
+        question = open_call.next()
+        assert question["method"] == "sampling/createMessage"
+        server.forget_sessions()
+        assert c.text("f__echo", {"text": "x"}) == "x"
+        messages = open_call.stream.messages()
+        assert messages[-1]["error"]["data"]["reason"] == "backend_exited"
+        reply(c, question, {"role": "assistant", "content": {"type": "text", "text": "x"}, "model": "m"})
+    assert not [r for r in server.seen() if r.message.get("id") == "q1"]
+
+
+# TLS
+
+
+def test_a_server_over_tls_must_show_a_certificate_that_leads_to_its_authority(sluice, fake, tmp_path):
+    ca = Authority(tmp_path)
+    server = fake(tls=server_context(ca.issue("server")))
+    good = server.entry(tls={"ca": str(ca.cert)})
+    s = sluice.http(servers(f=good))
+    with s.client() as c:
+        assert c.text("f__echo", {"text": "secret"}) == "secret"
+    t = sluice.http(servers(f=server.entry()), ready=False)
+    assert "certificate" in t.log.wait("backend_handshake_failed")["error"]
+    u = sluice.http(servers(f={**good, "tls": {"ca": str(ca.cert), "serverName": "other.example"}}), ready=False)
+    assert "backend_handshake_failed" and u.log.wait("backend_handshake_failed")["error"]
+    assert not [r for r in server.requests if "mcp-session-id" not in r.headers and r.method == "tools/call"]
+
+
+def test_our_own_certificate_is_shown_to_a_server_that_wants_one(sluice, fake, tmp_path):
+    ca = Authority(tmp_path)
+    context = server_context(ca.issue("server"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(ca.cert)
+    server = fake(tls=context)
+    mine = ca.issue("mine")
+    tls = {"ca": str(ca.cert), "cert": str(mine.cert), "key": str(mine.key)}
+    s = sluice.http(servers(f=server.entry(tls=tls)))
+    with s.client() as c:
+        assert c.text("f__echo", {"text": "x"}) == "x"
+    t = sluice.http(servers(f=server.entry(tls={"ca": str(ca.cert)})), ready=False)
+    t.log.wait("backend_handshake_failed")
 
 
 # sessions and streams that are lost
@@ -670,3 +777,44 @@ def test_call_of_a_server_that_is_away_is_69(sluice, fake):
     server.close()
     code, out, err = sluice.output("call", "f__echo", "{}", "--config", sluice.write(servers(f=server.entry())), timeout=30)
     assert code == 69 and "f" in err
+
+
+# arguments as headers
+
+
+def annotated(name, header, type="string"):
+    schema = {"type": "object", "properties": {"region": {"type": type, "x-mcp-header": header}, "n": {"type": "integer"}}}
+    return {"name": name, "inputSchema": schema}
+
+
+def test_arguments_are_repeated_as_headers_where_the_tool_says_so(sluice, fake):
+    server = fake("modern", tools=[annotated("seen", "Region"), annotated("bad", "not a token"), annotated("worse", "X", "object")])
+    s = sluice.http(servers(f=server.entry()))
+    with s.client() as c:
+        names = c.tool_names()
+        assert "f__seen" in names and "f__bad" not in names and "f__worse" not in names
+        assert json.loads(c.text("f__seen", {"region": "eu west"}))["mcp-param-region"] == "eu west"
+        assert json.loads(c.text("f__seen", {"region": "ü"}))["mcp-param-region"] == "=?base64?w7w=?="
+        assert "mcp-param-region" not in json.loads(c.text("f__seen", {"region": None}))
+        assert "mcp-param-region" not in json.loads(c.text("f__seen"))
+    s.log.wait("backend_list_fault")
+
+
+def test_a_list_that_has_changed_its_headers_is_fetched_anew_and_the_call_sent_again(sluice, fake):
+    server = fake("modern", tools=[annotated("seen", "Region")])
+    s = sluice.http(servers(f=server.entry()))
+
+    def mismatch(r):
+        if "mcp-param-zone" in r.headers:
+            return None
+        error = {"code": -32020, "message": "Mcp-Param-Zone is missing"}
+        return raw(json.dumps({"jsonrpc": "2.0", "id": r.message["id"], "error": error}), status="400 No")
+
+    with s.client() as c:
+        server.knobs.update(tools=[annotated("seen", "Zone")], fail={"tools/call": mismatch})
+        assert json.loads(c.text("f__seen", {"region": "eu"}))["mcp-param-zone"] == "eu"
+        assert len(server.seen("tools/call")) == 2
+        server.knobs["fail"] = {"tools/call": lambda r: raw(json.dumps({"jsonrpc": "2.0", "id": r.message["id"], "error": {"code": -32020, "message": "never"}}), status="400 No")}
+        with pytest.raises(RpcError) as e:
+            c.call("f__seen", {"region": "eu"})
+        assert e.value.code == -32603

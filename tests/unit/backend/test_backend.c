@@ -108,7 +108,7 @@ static void test_everything_else_only_retunes_it(void **state)
 	b[9].stop_term_ms++;
 	b[10].include = NULL;
 	b[11].exclude = globs;
-	b[12].max_processes++;
+	b[12].max_processes = 1;
 	for (size_t i = 0; i < 13; i++)
 		assert_int_equal(backend_conf_compare(&plain, &b[i]), BACKEND_RETUNED);
 }

@@ -38,6 +38,7 @@ static const struct {
 	{ "npm", "mill" },
 	{ "npm_sub", "mill" },
 	{ "odd", "x" },
+	{ "prose", "press" },
 	{ "typer", "kiln" },
 	{ "yargs", "nest.js" },
 };

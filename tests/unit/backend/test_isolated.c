@@ -463,6 +463,7 @@ static void test_what_is_told_reaches_all_and_those_that_come_later(void **state
 	(void)state;
 	rig_open(&r);
 	submit(&r, &a, 1, 0);
+	expect(&r.made[0]->down, "start\n"); /* it is in use now */
 	buf_free(&r.made[1]->down);
 	r.b->ops->tell(r.b, METHOD_SET_LEVEL, SPAN("{1}"));
 	expect(&r.made[0]->down, "tell {1}\n");

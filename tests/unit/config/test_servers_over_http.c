@@ -8,7 +8,7 @@ static void test_a_server_behind_a_url_has_what_it_needs(void **state)
 {
 	static const char *const variables[] = { "TOKEN=s3cret", "HTTPS_PROXY=http://p:3128", "NO_PROXY=.local", NULL };
 	struct loaded l = load_text(URL_SERVER(",\"headers\":{\"Authorization\":\"Bearer ${TOKEN}\",\"X-Empty\":\"\"},"
-	                                       "\"tls\":{\"ca\":\"/ca.pem\",\"serverName\":\"other\"}"),
+	                                       "\"tls\":{\"serverName\":\"other\"}"),
 	        variables);
 
 	(void)state;
@@ -22,9 +22,9 @@ static void test_a_server_behind_a_url_has_what_it_needs(void **state)
 	assert_string_equal(s->headers[2], "X-Empty");
 	assert_string_equal(s->headers[3], "");
 	assert_null(s->headers[4]);
-	assert_string_equal(s->tls_ca, "/ca.pem");
+	assert_non_null(s->tls);
 	assert_string_equal(s->tls_name, "other");
-	assert_null(s->tls_cert);
+	assert_int_equal(s->isolation, ISOLATION_SESSION);
 	assert_string_equal(s->https_proxy, "http://p:3128");
 	assert_string_equal(s->proxy_spared, ".local");
 	assert_null(s->http_proxy);
