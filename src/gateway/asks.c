@@ -387,6 +387,14 @@ static void park(struct slot *slot, const struct backend_ask *ask, struct call *
 		refuse(slot, ask, m, code, why, why);
 }
 
+/* What can be asked of whom it is for. */
+static unsigned able(const struct target *to)
+{
+	if (to->call != NULL && call_is_modern(to->call))
+		return to->call->client.capabilities;
+	return to->session != NULL ? to->session->info.capabilities : 0;
+}
+
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
 {
 	struct slot *slot = arg;
@@ -402,14 +410,12 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 		return;
 	}
 	const char *fault = find_target(slot, ask, m, &to);
-	bool modern = fault == NULL && to.call != NULL && call_is_modern(to.call);
-	unsigned able = fault != NULL ? 0 : modern ? to.call->client.capabilities : to.session->info.capabilities;
 	if (fault != NULL)
 		refuse(slot, ask, m, RPC_INVALID_PARAMS, "no client request can be associated with this", fault);
-	else if (!(able & capability))
+	else if (!(able(&to) & capability))
 		refuse(slot, ask, m, RPC_METHOD_NOT_FOUND, "the client cannot do that",
 		        "the server asks for something that this client cannot do");
-	else if (modern)
+	else if (to.call != NULL && call_is_modern(to.call))
 		park(slot, ask, to.call, m);
 	else
 		deliver(slot, ask, &to, m);

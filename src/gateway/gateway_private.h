@@ -162,7 +162,7 @@ void call_end_with(struct call *c, enum call_event event, enum end_reason why, e
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
 
 /* What makes two requests the same: method, name or URI, arguments. */
-void call_digest(const struct message *m, unsigned char digest[PARK_DIGEST_BYTES]);
+void call_digest(const struct message *m, unsigned char out[PARK_DIGEST_BYTES]);
 void call_park(struct call *c, struct span json); /* its request ends with this answer, and it waits for another */
 void call_resume(struct call *c, struct session *session, const struct message *m, const struct request_meta *meta,
         const struct reply_port *port, void *arg);

@@ -32,9 +32,17 @@ static struct input *input_at(struct list *node)
 
 /* ---- what is kept ---- */
 
+/* One over HTTP may speak both kinds of revision; over stdio what it has said of itself counts. */
+static bool may_be_modern(const struct slot *slot)
+{
+	if (slot->conf->kind == BACKEND_HTTP)
+		return true;
+	return slot->conf->kind == BACKEND_STDIO && (!slot->greeted || revision_is_modern(slot->hello.revision));
+}
+
 static bool may_have_rounds(const struct call *c)
 {
-	return !call_is_modern(c) && c->slot->conf->kind == BACKEND_HTTP &&
+	return !call_is_modern(c) && may_be_modern(c->slot) &&
 	       (c->method == METHOD_TOOLS_CALL || c->method == METHOD_PROMPTS_GET ||
 	               c->method == METHOD_RESOURCES_READ);
 }
