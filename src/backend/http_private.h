@@ -219,9 +219,6 @@ uint64_t http_request(struct http_backend *b, enum method method, struct span pa
 struct http_trip *http_note(struct http_backend *b, enum method method, struct span params);
 
 /* http_meta.c */
-struct pieces http_legacy_pieces(const struct message *m, const struct splice *splices, unsigned n);
-struct pieces http_modern_pieces(struct http_backend *b, const struct message *m, const struct backend_client *client,
-        const struct splice *splices, unsigned n);
 void http_put_modern_fields(const struct http_backend *b, struct buf *out, const struct message *m, struct splice name);
 
 /* http_body.c */

@@ -237,23 +237,9 @@ void http_own_failed(struct http_trip *t, enum fetch_end why, const char *senten
 
 /* --- answers that did --- */
 
-static bool names_modern(const struct message *m)
-{
-	struct span versions = m->kind == MESSAGE_RESULT && json_type_of(m->result) == JSON_OBJECT
-	                               ? json_member(m->result, "supportedVersions")
-	                               : SPAN_NONE;
-	struct json_walk w = json_walk(versions);
-	struct span version;
-
-	while (json_next(&w, NULL, &version))
-		if (json_string_is(version, revision_name(REVISION_MODERN)))
-			return true;
-	return false;
-}
-
 static void discovered(struct http_backend *b, struct http_trip *t, const struct message *m)
 {
-	if (names_modern(m)) {
+	if (handshake_names_modern(m)) {
 		b->way = HTTP_WAY_MODERN;
 		handshake_answer(&b->handshake, t->id, m, http_now(b));
 	} else if (b->site->way == HTTP_WAY_UNKNOWN) {

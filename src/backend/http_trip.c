@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "backend/era_request.h"
 #include "backend/http_private.h"
 #include "base/mem.h"
 #include "json/write.h"
@@ -36,7 +37,7 @@ static struct http_trip *make_call_trip(
 		name };
 	const unsigned n = sizeof(splices) / sizeof(splices[0]);
 	struct pieces pieces =
-	        modern ? http_modern_pieces(b, m, call->client, splices, n) : http_legacy_pieces(m, splices, n);
+	        modern ? request_to_modern(&b->scratch, m, call->client, splices, n) : request_to_legacy(m, splices, n);
 	struct http_trip *t = http_trip_new(b, TRIP_CALL, &pieces);
 	t->call = call;
 	t->id = call->id;
@@ -317,7 +318,7 @@ static struct http_trip *make_own(
 	if (modern) {
 		bool is_message = message_parse(buf_span(&json), b->base.conf->max_depth + 2, &m, &fault);
 		assert(is_message);
-		pieces = http_modern_pieces(b, &m, NULL, NULL, 0);
+		pieces = request_to_modern(&b->scratch, &m, NULL, NULL, 0);
 	}
 	struct http_trip *t = http_trip_new(b, role, &pieces);
 	t->id = id;
