@@ -1,3 +1,4 @@
+#include "backend/era_request.h"
 #include "backend/http_private.h"
 
 #include "unit.h"
@@ -48,15 +49,15 @@ static void test_a_request_gets_what_it_lacks_wherever_that_goes(void **state)
 		{ SPAN("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":{\"_meta\":{" VERSION "}}}"),
 		        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":{\"_meta\":{" VERSION "}}}" },
 	};
-	struct http_backend b = { 0 };
+	struct buf room = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct message m = parsed(rows[i].text);
-		struct pieces p = http_modern_pieces(&b, &m, NULL, NULL, 0);
+		struct pieces p = request_to_modern(&room, &m, NULL, NULL, 0);
 		expect(&p, rows[i].wanted);
 	}
-	buf_free(&b.scratch);
+	buf_free(&room);
 }
 
 static void test_the_client_behind_the_call_is_told(void **state)
@@ -69,21 +70,21 @@ static void test_the_client_behind_the_call_is_told(void **state)
 	};
 	const struct backend_client modern = { .level = LEVEL_COUNT, .declared = SPAN("{\"extensions\":{}}") };
 	struct message m = parsed(SPAN("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"));
-	struct http_backend b = { 0 };
+	struct buf room = { 0 };
 
 	(void)state;
-	struct pieces p = http_modern_pieces(&b, &m, &legacy, NULL, 0);
+	struct pieces p = request_to_modern(&room, &m, &legacy, NULL, 0);
 	expect(&p, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"_meta\":{" VERSION
 	           ",\"io.modelcontextprotocol/clientInfo\":{\"name\":\"c\"},\"io.modelcontextprotocol/"
 	           "clientCapabilities\":{\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}},\"roots\":{}},"
 	           "\"io.modelcontextprotocol/logLevel\":\"warning\"}}}");
-	p = http_modern_pieces(&b, &m, &modern, NULL, 0);
+	p = request_to_modern(&room, &m, &modern, NULL, 0);
 	struct buf out = { 0 };
 	pieces_put(&out, &p);
 	assert_non_null(memmem(out.mem, buf_size(&out), "clientCapabilities\":{\"extensions\":{}}", 37));
 	assert_null(memmem(out.mem, buf_size(&out), "logLevel", 8));
 	buf_free(&out);
-	buf_free(&b.scratch);
+	buf_free(&room);
 }
 
 static void test_a_legacy_server_is_told_nothing_of_the_modern_revision(void **state)
@@ -95,7 +96,7 @@ static void test_a_legacy_server_is_told_nothing_of_the_modern_revision(void **s
 	const struct splice splices[] = { { m.id, SPAN("7") }, { m.progress_token, SPAN("7") } };
 
 	(void)state;
-	struct pieces p = http_legacy_pieces(&m, splices, 2);
+	struct pieces p = request_to_legacy(&m, splices, 2);
 	expect(&p,
 	        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"x\",\"params\":{\"_meta\":{\"progressToken\":7},\"a\":1}}");
 }
