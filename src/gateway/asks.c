@@ -561,6 +561,17 @@ void asks_session_left(struct gateway *gw, struct session *session)
 	elicitations_forget(&gw->tasks.owners, session);
 }
 
+void asks_cut(struct gateway *gw)
+{
+	slots_each (slot, gw) {
+		for (struct list *node; (node = list_first(&slot->asks)) != NULL;) {
+			struct ask *ask = list_entry(node, struct ask, in_slot);
+			tell_client(ask, "the gateway is shutting down");
+			give_up(ask, "the gateway is shutting down");
+		}
+	}
+}
+
 void asks_forget(struct slot *slot)
 {
 	for (struct list *node; (node = list_first(&slot->asks)) != NULL;)

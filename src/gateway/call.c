@@ -406,8 +406,9 @@ void call_rearm(struct call *c)
 	struct sched *s = c->gw->sched;
 	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
 
-	bool waits = c->state == CALL_PARKED || c->state == CALL_ASKING || c->method == METHOD_TASKS_RESULT;
-	timer_set(s, &c->timeout, waits || asks_hold(c) ? c->deadline : at, on_timeout, c);
+	bool stands_still =
+	        c->state == CALL_PARKED || c->state == CALL_ASKING || c->method == METHOD_TASKS_RESULT || asks_hold(c);
+	timer_set(s, &c->timeout, stands_still ? c->deadline : at, on_timeout, c);
 }
 
 void call_submit(struct call *c, const struct message *m, struct splice name)

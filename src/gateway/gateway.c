@@ -322,8 +322,10 @@ bool gateway_is_refusing(const struct gateway *gw)
 	return gw->refusing;
 }
 
+/* The servers are told of their questions now, for they are stopped before the ends of the calls are told. */
 void gateway_cut_calls(struct gateway *gw)
 {
+	asks_cut(gw);
 	list_each (node, &gw->calls)
 		call_end_with(list_entry(node, struct call, in_gateway), CALL_EV_CUT, END_DRAINING, OUTCOME_NOT_SENT);
 }
