@@ -137,7 +137,9 @@ unsigned backend_shared_capabilities(const struct backend_conf *conf);
 struct backend_hello {
 	enum revision revision;
 	bool tools, resources, subscribe, prompts, completions, logging;
-	struct span server_info, instructions; /* p == NULL: none */
+	bool tasks_list, tasks_cancel, tasks_call; /* tasks of 2025-11-25 */
+	bool tasks_extension;                      /* ... of the modern revision */
+	struct span server_info, instructions;     /* p == NULL: none */
 };
 
 /* The items of one list of a server, in its order: one text, and a span for each item's raw JSON. */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "mcp/meta.h"
+#include "mcp/task.h"
 #include "json/write.h"
 
 #define SHOWN_MAX 200 /* of what a server wrote, in a sentence of ours */
@@ -338,6 +339,19 @@ static struct span server_info(const struct handshake *h, struct span result)
 	return json_type_of(meta) == JSON_OBJECT ? json_member(meta, META_SERVER) : SPAN_NONE;
 }
 
+/* Tasks are not the same in the two revisions that have them. */
+static void read_tasks(struct backend_hello *hello, struct span capabilities)
+{
+	struct span tasks = offers(capabilities, "tasks") ? json_member(capabilities, "tasks") : SPAN("{}");
+	struct span requests = offers(tasks, "requests") ? json_member(tasks, "requests") : SPAN("{}");
+	bool core = hello->revision == REVISION_2025_11_25;
+
+	hello->tasks_list = core && offers(tasks, "list");
+	hello->tasks_cancel = core && offers(tasks, "cancel");
+	hello->tasks_call = core && offers(requests, "tools") && offers(json_member(requests, "tools"), "call");
+	hello->tasks_extension = revision_is_modern(hello->revision) && task_extension_in(capabilities);
+}
+
 /* The new hello replaces the old one only after its listener has heard of it. */
 static void say_hello(struct handshake *h, enum revision revision, struct span result)
 {
@@ -358,6 +372,7 @@ static void say_hello(struct handshake *h, enum revision revision, struct span r
 		.server_info = keep(&at, server_info(h, result), JSON_OBJECT),
 		.instructions = keep(&at, json_member(result, "instructions"), JSON_STRING),
 	};
+	read_tasks(&h->hello, capabilities);
 	h->port->hello(h->arg, &h->hello);
 	free(old);
 }

@@ -12,6 +12,10 @@ static struct span named(const struct message *m)
 		return m->name;
 	case METHOD_RESOURCES_READ:
 		return m->uri;
+	case METHOD_TASKS_GET:
+	case METHOD_TASKS_UPDATE:
+	case METHOD_TASKS_CANCEL:
+		return m->task_id;
 	default:
 		return SPAN_NONE;
 	}

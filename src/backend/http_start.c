@@ -387,6 +387,9 @@ static void second_hello(void *arg, const struct backend_hello *hello)
 	both.prompts |= hello->prompts;
 	both.completions |= hello->completions;
 	both.logging |= hello->logging;
+	both.tasks_list = hello->tasks_list;
+	both.tasks_cancel = hello->tasks_cancel;
+	both.tasks_call = hello->tasks_call;
 	b->base.events->hello(b->base.arg, &both);
 }
 

@@ -475,6 +475,7 @@ static void configure(struct backend *b, const struct backend_conf *conf)
 	struct isolated *s = isolated_of(b);
 
 	s->base.conf = conf;
+	s->log.about = F_STR("backend", conf->name);
 	s->main->backend->ops->configure(s->main->backend, conf);
 	list_each (node, &s->members) {
 		struct member *m = member_at(node);

@@ -166,6 +166,8 @@ static void on_notification(struct stdio *s, const struct message *m)
 	case METHOD_MESSAGE:
 	case METHOD_RESOURCE_UPDATED:
 	case METHOD_ELICITATION_COMPLETE:
+	case METHOD_TASK_STATUS:
+	case METHOD_TASK_NEWS:
 		s->base.events->notification(s->base.arg, s->link, m);
 		return;
 	default:

@@ -94,10 +94,11 @@ static void leave_calls(struct sse_client *c)
 	}
 }
 
+/* The stream is over: nothing that comes of the calls' ends may go there. */
 static void client_free(struct sse_client *c)
 {
-	leave_calls(c);
 	gateway_push_close(&c->push);
+	leave_calls(c);
 	if (c->session != NULL)
 		sse_farewell_to(c->conf.farewell, c->session);
 	timer_stop(c->conf.sched, &c->silence);

@@ -222,7 +222,7 @@ enum callers asks_callers(
 	return callers;
 }
 
-static struct session *session_of(const struct gateway *gw, uint64_t nonce)
+struct session *session_of(const struct gateway *gw, uint64_t nonce)
 {
 	list_each (node, sessions_all(gw->sessions)) {
 		struct session *s = list_entry(node, struct session, node);
@@ -249,7 +249,8 @@ static struct call *only_parked(const struct slot *slot, const struct backend_li
 }
 
 /* NULL: found; else why it cannot be found. */
-static const char *find_target(struct slot *slot, const struct backend_ask *ask, struct target *to)
+static const char *find_target(
+        struct slot *slot, const struct backend_ask *ask, const struct message *m, struct target *to)
 {
 	enum callers callers = CALLERS_ONE;
 
@@ -257,7 +258,7 @@ static const char *find_target(struct slot *slot, const struct backend_ask *ask,
 	if (ask->call != NULL) {
 		to->call = call_of(ask->call);
 		to->session = to->call->session;
-	} else {
+	} else if ((to->session = tasks_owner(slot, ask->link, m, &to->call)) == NULL) {
 		callers = asks_callers(slot, ask->link, &to->session, &to->call);
 	}
 	if (callers == CALLERS_NONE)
@@ -361,6 +362,7 @@ static void deliver(struct slot *slot, const struct backend_ask *from, const str
 		{ m->id, span_of(id) },
 		{ m->progress_token, span_of(id) },
 		elicitation_splice(slot, elicitation, room),
+		tasks_ask_splice(slot, to->call, to->push, m),
 	};
 	struct pieces json = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
 	gw->counts.asks.delivered++;
@@ -385,6 +387,14 @@ static void park(struct slot *slot, const struct backend_ask *ask, struct call *
 		refuse(slot, ask, m, code, why, why);
 }
 
+/* What can be asked of whom it is for. */
+static unsigned able(const struct target *to)
+{
+	if (to->call != NULL && call_is_modern(to->call))
+		return to->call->client.capabilities;
+	return to->session != NULL ? to->session->info.capabilities : 0;
+}
+
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
 {
 	struct slot *slot = arg;
@@ -399,15 +409,13 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 		answer_roots(slot, ask);
 		return;
 	}
-	const char *fault = find_target(slot, ask, &to);
-	bool modern = fault == NULL && to.call != NULL && call_is_modern(to.call);
-	unsigned able = fault != NULL ? 0 : modern ? to.call->client.capabilities : to.session->info.capabilities;
+	const char *fault = find_target(slot, ask, m, &to);
 	if (fault != NULL)
 		refuse(slot, ask, m, RPC_INVALID_PARAMS, "no client request can be associated with this", fault);
-	else if (!(able & capability))
+	else if (!(able(&to) & capability))
 		refuse(slot, ask, m, RPC_METHOD_NOT_FOUND, "the client cannot do that",
 		        "the server asks for something that this client cannot do");
-	else if (modern)
+	else if (to.call != NULL && call_is_modern(to.call))
 		park(slot, ask, to.call, m);
 	else
 		deliver(slot, ask, &to, m);
@@ -502,7 +510,10 @@ void gateway_answer(struct gateway *gw, struct session *session, const struct me
 		return;
 	}
 	struct pieces outcome = pieces_of(is_result ? SPAN("\"result\":") : SPAN("\"error\":"));
-	pieces_append(&outcome, is_result ? m->result : m->error);
+	if (is_result)
+		tasks_append_answer(&outcome, ask->slot, m);
+	else
+		pieces_append(&outcome, m->error);
 	gw->counts.asks.answered++;
 	if (ask->input != NULL) {
 		struct call *c = ask->call;
@@ -553,6 +564,18 @@ void asks_session_left(struct gateway *gw, struct session *session)
 			rounds_lost(of_rounds);
 	}
 	elicitations_forget(&gw->asks.elicitations, session);
+	elicitations_forget(&gw->tasks.owners, session);
+}
+
+void asks_cut(struct gateway *gw)
+{
+	slots_each (slot, gw) {
+		for (struct list *node; (node = list_first(&slot->asks)) != NULL;) {
+			struct ask *ask = list_entry(node, struct ask, in_slot);
+			tell_client(ask, "the gateway is shutting down");
+			give_up(ask, "the gateway is shutting down");
+		}
+	}
 }
 
 void asks_forget(struct slot *slot)

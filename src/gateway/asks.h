@@ -59,6 +59,9 @@ void asks_call_left(struct call *c);
 /* The client can answer no more. */
 void asks_session_left(struct gateway *gw, struct session *session);
 
+/* The gateway stops and waits for no answer any more: both sides are told. */
+void asks_cut(struct gateway *gw);
+
 /* Without a word: the server has stopped. */
 void asks_forget(struct slot *slot);
 

@@ -199,6 +199,7 @@ static struct pieces passed_on(struct call *c, const struct message *answer)
 	else if (c->at.modern)
 		bridge_to_legacy(&b, answer, &asked, &c->gw->scratch);
 	b.splices[b.n++] = (struct splice){ .out = answer->id, .in = c->id };
+	b.n += tasks_put_prefixes(c, answer, b.splices + b.n);
 	return pieces_splice(answer->text, b.splices, b.n);
 }
 
@@ -405,7 +406,8 @@ void call_rearm(struct call *c)
 	struct sched *s = c->gw->sched;
 	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
 
-	bool stands_still = c->state == CALL_PARKED || c->state == CALL_ASKING || asks_hold(c);
+	bool stands_still =
+	        c->state == CALL_PARKED || c->state == CALL_ASKING || c->method == METHOD_TASKS_RESULT || asks_hold(c);
 	timer_set(s, &c->timeout, stands_still ? c->deadline : at, on_timeout, c);
 }
 
@@ -439,7 +441,11 @@ static void on_progress(struct backend_call *at, const struct message *m)
 		c->gw->counts.dropped_messages++;
 		return;
 	}
-	struct pieces json = pieces_splice(m->text, &(struct splice){ .out = m->token, .in = c->token }, 1);
+	const struct splice splices[] = {
+		{ .out = m->token, .in = c->token },
+		tasks_related_splice(c->slot, c->scope, m),
+	};
+	struct pieces json = pieces_splice(m->text, splices, 2);
 	c->port->message(c->arg, &json);
 }
 
@@ -478,6 +484,8 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	}
 	if (why == END_RESULT && c->method == METHOD_RESOURCES_SUBSCRIBE)
 		subscribe_agreed(c);
+	if (why == END_RESULT && m != NULL)
+		tasks_begun(c, m);
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

@@ -58,6 +58,7 @@ struct route {
 	size_t server;
 	struct span name;           /* as the server knows it: part of the text that was asked for */
 	bool read_only, idempotent; /* a tool's hints */
+	bool only_as_task;          /* execution.taskSupport is "required" */
 	bool listed;                /* false: not in the list; the name's prefix says which server */
 	struct span item;           /* if it is listed: the server's own text, until its next list */
 };

@@ -3,7 +3,7 @@
 #include "gateway/uri_template.h"
 #include "json/scan.h"
 
-enum { SLOT_KEY, SLOT_ANNOTATIONS, SLOT_READ_ONLY, SLOT_IDEMPOTENT };
+enum { SLOT_KEY, SLOT_ANNOTATIONS, SLOT_READ_ONLY, SLOT_IDEMPOTENT, SLOT_EXECUTION, SLOT_TASK_SUPPORT };
 
 static bool any_matches(const char *const *globs, struct span text)
 {
@@ -28,9 +28,14 @@ static bool read_item(struct arena *a, enum list_kind kind, struct span item, st
 		{ "idempotentHint", SLOT_IDEMPOTENT, NULL },
 		{ NULL, 0, NULL },
 	};
+	static const struct json_shape execution[] = {
+		{ "taskSupport", SLOT_TASK_SUPPORT, NULL },
+		{ NULL, 0, NULL },
+	};
 	const struct json_shape shape[] = {
 		{ list_key(kind), SLOT_KEY, NULL },
 		{ "annotations", SLOT_ANNOTATIONS, hints },
+		{ "execution", SLOT_EXECUTION, execution },
 		{ NULL, 0, NULL },
 	};
 	struct json_found found;
@@ -47,6 +52,7 @@ static bool read_item(struct arena *a, enum list_kind kind, struct span item, st
 		.prefix_at = (size_t)(key.p + 1 - item.p),
 		.read_only = json_type_of(found.slot[SLOT_READ_ONLY]) == JSON_TRUE,
 		.idempotent = json_type_of(found.slot[SLOT_IDEMPOTENT]) == JSON_TRUE,
+		.only_as_task = json_string_is(found.slot[SLOT_TASK_SUPPORT], SPAN("required")),
 	};
 	return true;
 }

@@ -24,7 +24,7 @@ struct entry {
 	size_t merged_index; /* among those of its server that are shown */
 	struct entry *rival; /* the next server's claim to the name */
 	bool shown;          /* in the merged list: nobody before has the name */
-	bool read_only, idempotent;
+	bool read_only, idempotent, only_as_task;
 };
 
 /* A name that one list has twice. */

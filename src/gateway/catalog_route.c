@@ -47,6 +47,7 @@ bool catalog_route(struct catalog *c, int scope, enum list_kind kind, struct spa
 			.name = span_skip(name, name.n - e->key.n),
 			.read_only = e->read_only,
 			.idempotent = e->idempotent,
+			.only_as_task = e->only_as_task,
 			.listed = true,
 			.item = e->item,
 		};

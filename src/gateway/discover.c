@@ -26,7 +26,7 @@ void serve_discover(struct call *c, const struct message *m)
 	}
 	json_open(&w, '{');
 	put_versions(&w);
-	put_capabilities(c->gw, c->scope, &w);
+	put_capabilities(c->gw, c->scope, REVISION_MODERN, &w);
 	put_instructions(c->gw, c->scope, &w);
 	json_close(&w, '}');
 	call_answer(c, buf_span(&result));

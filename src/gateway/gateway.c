@@ -55,6 +55,7 @@ struct gateway *gateway_new(
 	list_init(&gw->listens);
 	put_server_info(gw);
 	elicitations_init(&gw->asks.elicitations);
+	elicitations_init(&gw->tasks.owners);
 	subscriptions_init(&gw->subscriptions);
 	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
@@ -91,6 +92,7 @@ void gateway_free(struct gateway **gwp)
 	for (size_t i = 0; i < gw->slot_count; i++)
 		slot_free(gw->slots[i]);
 	elicitations_clear(&gw->asks.elicitations);
+	elicitations_clear(&gw->tasks.owners);
 	map_free(&gw->asks.by_number);
 	map_free(&gw->parks.by_number);
 	catalog_free(&gw->catalog);
@@ -320,8 +322,10 @@ bool gateway_is_refusing(const struct gateway *gw)
 	return gw->refusing;
 }
 
+/* The servers are told of their questions now, for they are stopped before the ends of the calls are told. */
 void gateway_cut_calls(struct gateway *gw)
 {
+	asks_cut(gw);
 	list_each (node, &gw->calls)
 		call_end_with(list_entry(node, struct call, in_gateway), CALL_EV_CUT, END_DRAINING, OUTCOME_NOT_SENT);
 }

@@ -2,8 +2,8 @@
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
- * the servers), asks.c (what they ask), park.c (... of modern clients), and lease.c (whose call is at one that is
- * leased).
+ * the servers), asks.c (what they ask), park.c (... of modern clients), tasks.c (calls that go on after their answer),
+ * and lease.c (whose call is at one that is leased).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -16,6 +16,7 @@
 #include "gateway/park_token.h"
 #include "gateway/rounds.h"
 #include "gateway/subscriptions.h"
+#include "gateway/tasks.h"
 #include "json/write.h"
 
 #define SLOT_PREFIX_MAX 48     /* a server's name and a slash */
@@ -29,8 +30,9 @@ struct slot {
 	struct backend *backend;
 	enum backend_state state;
 	struct backend_hello hello;
-	bool greeted; /* hello is filled */
-	bool tried;   /* it came to READY or BACKOFF once */
+	char prefix[SLOT_PREFIX_MAX]; /* "name__" */
+	bool greeted;                 /* hello is filled */
+	bool tried;                   /* it came to READY or BACKOFF once */
 	bool was_up;
 	unsigned failures; /* starts that failed in a row */
 	mono_t wait_until; /* lists wait for its first try until then; MONO_NEVER: not wanted yet */
@@ -63,6 +65,7 @@ struct gateway {
 	struct asks asks;
 	struct subscriptions subscriptions;
 	struct parks parks;
+	struct tasks tasks;
 	struct list calls;  /* all that have not ended */
 	unsigned in_flight; /* their number */
 	struct list held;   /* those in state HELD */
@@ -109,6 +112,7 @@ struct call {
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
 	bool safe_to_repeat;
+	bool augmented;          /* a tools/call that asked for a task, of a server that has them */
 	struct buf answer;       /* the gateway's own result or error, complete */
 	struct buf waiting_text; /* for the server, while it waits for a lease */
 	/* a resource that several servers may have: the text, and those not asked yet */
@@ -158,7 +162,7 @@ void call_end_with(struct call *c, enum call_event event, enum end_reason why, e
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
 
 /* What makes two requests the same: method, name or URI, arguments. */
-void call_digest(const struct message *m, unsigned char digest[PARK_DIGEST_BYTES]);
+void call_digest(const struct message *m, unsigned char out[PARK_DIGEST_BYTES]);
 void call_park(struct call *c, struct span json); /* its request ends with this answer, and it waits for another */
 void call_resume(struct call *c, struct session *session, const struct message *m, const struct request_meta *meta,
         const struct reply_port *port, void *arg);
@@ -172,7 +176,7 @@ void lease_give_back(struct call *c); /* its turn, if it had one, is over: the n
 
 /* initialize.c: what servers of a scope offer; those that have not said so yet may offer everything */
 struct backend_hello offered(const struct gateway *gw, int scope);
-void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w);
+void put_capabilities(const struct gateway *gw, int scope, enum revision revision, struct json_writer *w);
 void put_instructions(const struct gateway *gw, int scope, struct json_writer *w);
 
 /* discover.c */
@@ -196,6 +200,12 @@ size_t route_uri(const struct gateway *gw, int scope, struct span uri, size_t *s
 void route_to(struct call *c, const struct message *m, const size_t *servers, size_t n); /* the first that knows it */
 void serve_request(struct call *c, const struct message *m);
 bool route_next_candidate(struct call *c); /* hands a resources/read to the next server; false: there is none */
+
+/* The splice that turns a client's name of a thing into the server's, which is the end of the decoded `text`. */
+struct splice route_name_splice(struct call *c, struct span raw, struct span text, struct span local);
+
+/* asks.c */
+struct session *session_of(const struct gateway *gw, uint64_t nonce); /* NULL: it is over */
 
 /* lists.c */
 void serve_list(struct call *c, const struct message *m);

@@ -3,11 +3,12 @@
  * answered at once, whatever the servers are doing.
  */
 #include "gateway/gateway_private.h"
+#include "mcp/task.h"
 #include "json/write.h"
 
 #define INSTRUCTIONS_MAX 65536
 
-/* What a server offers; one that has not said so yet may offer everything. */
+/* What a server offers; one that has not said so yet may offer everything, but for tasks. */
 static void merge_hello(struct backend_hello *all, const struct slot *slot)
 {
 	all->tools |= !slot->greeted || slot->hello.tools;
@@ -16,6 +17,10 @@ static void merge_hello(struct backend_hello *all, const struct slot *slot)
 	all->prompts |= !slot->greeted || slot->hello.prompts;
 	all->completions |= !slot->greeted || slot->hello.completions;
 	all->logging |= !slot->greeted || slot->hello.logging;
+	all->tasks_list |= slot->hello.tasks_list;
+	all->tasks_cancel |= slot->hello.tasks_cancel;
+	all->tasks_call |= slot->hello.tasks_call;
+	all->tasks_extension |= slot->hello.tasks_extension;
 }
 
 static void put_capability(struct json_writer *w, const char *name, bool offered, bool has_list, bool subscribe)
@@ -41,7 +46,22 @@ struct backend_hello offered(const struct gateway *gw, int scope)
 	return all;
 }
 
-void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w)
+/* Those of 2025-11-25. Lists of several servers are not merged: who asks is not known well enough for that. */
+static void put_tasks(struct json_writer *w, const struct backend_hello *all, bool one_server)
+{
+	if (!all->tasks_call)
+		return;
+	json_key(w, "tasks");
+	json_open(w, '{');
+	if (all->tasks_list && one_server)
+		json_member_raw(w, "list", SPAN("{}"));
+	if (all->tasks_cancel)
+		json_member_raw(w, "cancel", SPAN("{}"));
+	json_member_raw(w, "requests", SPAN("{\"tools\":{\"call\":{}}}"));
+	json_close(w, '}');
+}
+
+void put_capabilities(const struct gateway *gw, int scope, enum revision revision, struct json_writer *w)
 {
 	struct backend_hello all = offered(gw, scope);
 
@@ -52,6 +72,10 @@ void put_capabilities(const struct gateway *gw, int scope, struct json_writer *w
 	put_capability(w, "prompts", all.prompts, true, false);
 	put_capability(w, "completions", all.completions, false, false);
 	put_capability(w, "logging", all.logging, false, false);
+	if (revision == REVISION_2025_11_25)
+		put_tasks(w, &all, !tasks_have_prefix(gw, scope));
+	if (revision_is_modern(revision) && all.tasks_extension)
+		json_member_raw(w, "extensions", SPAN("{\"" EXTENSION_TASKS "\":{}}"));
 	json_close(w, '}');
 }
 
@@ -107,7 +131,7 @@ static void put_initialize_result(
 	json_key(&w, "result");
 	json_open(&w, '{');
 	json_member_text(&w, "protocolVersion", revision_name(revision));
-	put_capabilities(gw, scope, &w);
+	put_capabilities(gw, scope, revision, &w);
 	json_member_raw(&w, "serverInfo", buf_span(&gw->server_info));
 	put_instructions(gw, scope, &w);
 	json_close(&w, '}');

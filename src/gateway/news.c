@@ -223,14 +223,16 @@ static void deliver_log(
 	if (level < level_wanted(call, to))
 		return;
 	char room[SLOT_PREFIX_MAX];
-	struct splice logger = logger_splice(slot, m, room);
-	struct pieces json = pieces_splice(m->text, &logger, 1);
-	if (call != NULL) {
+	struct push *p = call == NULL ? list_entry(list_first(&to->pushes), struct push, node) : NULL;
+	const struct splice splices[] = {
+		logger_splice(slot, m, room),
+		tasks_related_splice(slot, call != NULL ? call->scope : p->scope, m),
+	};
+	struct pieces json = pieces_splice(m->text, splices, 2);
+	if (call != NULL)
 		call->port->message(call->arg, &json);
-	} else {
-		struct push *p = list_entry(list_first(&to->pushes), struct push, node);
+	else
 		p->port->message(p->arg, &json);
-	}
 }
 
 /* -1: it is no log message with a level. */
@@ -253,8 +255,11 @@ void news_of_call(struct call *c, const struct message *m)
 	if (level < (int)level_wanted(c, c->session))
 		return;
 	char room[SLOT_PREFIX_MAX];
-	struct splice logger = logger_splice(c->slot, m, room);
-	struct pieces json = pieces_splice(m->text, &logger, 1);
+	const struct splice splices[] = {
+		logger_splice(c->slot, m, room),
+		tasks_related_splice(c->slot, c->scope, m),
+	};
+	struct pieces json = pieces_splice(m->text, splices, 2);
 	c->port->message(c->arg, &json);
 }
 
@@ -267,6 +272,8 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 		deliver_log(slot, from, m, (enum message_level)level);
 	else if (m->method_id == METHOD_ELICITATION_COMPLETE)
 		asks_elicitation_complete(slot, m);
+	else if (m->method_id == METHOD_TASK_STATUS)
+		tasks_status(slot, from, m);
 	else if (m->method_id == METHOD_RESOURCE_UPDATED)
 		subscribe_updated(slot, from, m);
 	else

@@ -32,12 +32,12 @@ static struct input *input_at(struct list *node)
 
 /* ---- what is kept ---- */
 
-/* Over stdio that is known once it has said hello; over HTTP a server may speak either. */
+/* One over HTTP may speak both kinds of revision; over stdio what it has said of itself counts. */
 static bool may_be_modern(const struct slot *slot)
 {
-	if (slot->conf->kind == BACKEND_STDIO)
-		return !slot->greeted || revision_is_modern(slot->hello.revision);
-	return slot->conf->kind == BACKEND_HTTP;
+	if (slot->conf->kind == BACKEND_HTTP)
+		return true;
+	return slot->conf->kind == BACKEND_STDIO && (!slot->greeted || revision_is_modern(slot->hello.revision));
 }
 
 static bool may_have_rounds(const struct call *c)

@@ -25,7 +25,7 @@ static struct span decoded(struct gateway *gw, struct span value)
  * The splice that turns the client's name into the server's. `text` is the decoded name and `local` the end of it that
  * the server knows. Usually the prefix stands there unescaped and is just left out; an escaped one is written anew.
  */
-static struct splice name_splice(struct call *c, struct span raw, struct span text, struct span local)
+struct splice route_name_splice(struct call *c, struct span raw, struct span text, struct span local)
 {
 	struct span prefix = span_cut(text, text.n - local.n);
 
@@ -49,7 +49,10 @@ static void send_named(struct call *c, const struct message *m, struct span raw,
 		return;
 	}
 	c->safe_to_repeat = route.read_only || route.idempotent;
-	struct splice name = name_splice(c, raw, text, route.name);
+	struct splice name = route_name_splice(c, raw, text, route.name);
+	bool of_tool = m->method_id == METHOD_TOOLS_CALL;
+	if (of_tool && tasks_serve_call(c, gw->slots[route.server], m, name, route.only_as_task))
+		return;
 	call_send(c, gw->slots[route.server], m, name);
 	buf_free(&c->answer); /* the splice's text has been copied into the line */
 }
@@ -209,11 +212,11 @@ void serve_request(struct call *c, const struct message *m)
 		[METHOD_RESOURCES_UNSUBSCRIBE] = serve_unsubscribe,
 		[METHOD_COMPLETE] = serve_complete,
 		[METHOD_SET_LEVEL] = serve_level,
-		[METHOD_TASKS_GET] = serve_unknown,
-		[METHOD_TASKS_RESULT] = serve_unknown,
-		[METHOD_TASKS_LIST] = serve_unknown,
-		[METHOD_TASKS_UPDATE] = serve_unknown,
-		[METHOD_TASKS_CANCEL] = serve_unknown,
+		[METHOD_TASKS_GET] = serve_task,
+		[METHOD_TASKS_RESULT] = serve_task,
+		[METHOD_TASKS_LIST] = serve_task,
+		[METHOD_TASKS_UPDATE] = serve_task,
+		[METHOD_TASKS_CANCEL] = serve_task,
 		[METHOD_UNKNOWN] = serve_unknown,
 	};
 

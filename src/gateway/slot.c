@@ -3,6 +3,7 @@
  * calls in flight come to their end (each has a time limit). Then the server is stopped, and forgotten when it has. If
  * too many linger so, the oldest are stopped with their calls.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -13,6 +14,7 @@ struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_con
 	struct slot *slot = NEW(struct slot);
 
 	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
+	snprintf(slot->prefix, sizeof(slot->prefix), "%s__", slot->conf->name);
 	list_init(&slot->calls);
 	list_init(&slot->asks);
 	list_init(&slot->waiting);

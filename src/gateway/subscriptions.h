@@ -56,7 +56,7 @@ bool subscriptions_remove(
 bool subscriber_first(const struct subscriber *who, struct span uri, struct resource_name *name);
 
 /* By the node in a subscriber's list. */
-struct span subscription_uri(const struct list *in_subscriber);
+struct span subscription_uri(const struct list *node);
 
 /* All resources of a server that somebody wants to hear of. `see` changes none of them. */
 void subscriptions_each(const struct subscriptions *s, struct span server,

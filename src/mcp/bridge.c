@@ -98,6 +98,12 @@ static void take_out(struct bridge *b, const struct span *values, unsigned n)
 	}
 }
 
+void bridge_drop(struct bridge *b, struct span value)
+{
+	*b = (struct bridge){ .n = 0 };
+	take_out(b, &value, 1);
+}
+
 /* ---- results ---- */
 
 static bool is_cacheable(enum method m)

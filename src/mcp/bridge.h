@@ -45,6 +45,9 @@ void bridge_to_legacy(
  */
 void bridge_request_to_legacy(struct bridge *b, const struct message *m);
 
+/* A member of an object, given by its value, goes. */
+void bridge_drop(struct bridge *b, struct span value);
+
 /*
  * Appends a result of our own to a modern client, resultType and all, made from an object that has none of these
  * members.

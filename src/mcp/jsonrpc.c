@@ -28,7 +28,9 @@
 	X(token,            "progressToken",   NULL) \
 	X(logger,           "logger",          NULL) \
 	X(input_responses,  "inputResponses",  NULL) \
-	X(request_state,    "requestState",    NULL)
+	X(request_state,    "requestState",    NULL) \
+	X(task,             "task",            NULL) \
+	X(task_id,          "taskId",          NULL)
 #define META_MEMBERS(X) \
 	X(progress_token,   "progressToken",   NULL)
 #define REF_MEMBERS(X) \

@@ -25,6 +25,7 @@ struct message {
 	struct span protocol_version, capabilities, client_info;
 	struct span token, logger; /* params.progressToken of notifications/progress; logger of notifications/message */
 	struct span input_responses, request_state; /* of a request that is asked again, modern revision */
+	struct span task, task_id;                  /* mcp/task.h */
 	/* in result */
 	struct span result_meta, next_cursor;
 	struct span result_type, ttl_ms, cache_scope; /* modern revision */

@@ -86,7 +86,7 @@ static struct span named_by(const struct message *m)
 	case METHOD_TASKS_GET:
 	case METHOD_TASKS_UPDATE:
 	case METHOD_TASKS_CANCEL:
-		return span_is_set(m->params) ? json_member(m->params, "taskId") : SPAN_NONE;
+		return m->task_id;
 	default:
 		return SPAN_NONE;
 	}

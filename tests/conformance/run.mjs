@@ -159,7 +159,8 @@ function markdown({ all }) {
 			const here = all.filter(result => result.name.startsWith(`${name}/${revision}/`));
 			const scored = here.filter(({ scored = true }) => scored), others = here.filter(({ scored }) => scored === false);
 			const bad = here.filter(({ state }) => state !== 'passed').map(({ name }) => name.split('/')[2]);
-			lines.push(`| ${name} | ${revision} | ${passing(scored)} | ${passing(others)} | ${bad.join(', ')} |`);
+			const which = bad.length === here.length ? 'all' : bad.join(', ');
+			lines.push(`| \`${name}\` | ${revision} | ${passing(scored)} | ${passing(others)} | ${which} |`);
 		}
 	}
 	return `${lines.join('\n')}\n`;

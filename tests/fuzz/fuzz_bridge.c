@@ -100,6 +100,18 @@ static void check_request(const struct message *m)
 	buf_free(&out);
 }
 
+static void check_task(const struct message *m)
+{
+	struct buf out = { 0 };
+	struct bridge b;
+
+	bridge_drop(&b, m->task);
+	apply(&b, m->text, &out);
+	struct message l = parse(buf_span(&out));
+	demand(!span_is_set(l.task) && span_eq(l.id, m->id) && span_eq(l.name, m->name) && span_eq(l.meta, m->meta));
+	buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = { (const char *)data, size };
@@ -110,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (m.kind == MESSAGE_REQUEST) {
 		check_request(&m);
+		check_task(&m);
 	} else if (m.kind != MESSAGE_NOTIFICATION) {
 		check_answer(&m, false);
 		check_answer(&m, true);

@@ -20,6 +20,7 @@ Knobs, which may be changed at any time (server.knobs["x"] = ...):
   page            items per page
   tls             an ssl.SSLContext: https
   listen          "json": subscriptions/listen is answered with open-ended JSON texts
+  tasks           True: a modern client that declares the extension gets a task (task-1, ...) for each call of `sleep`
 
 What came is in server.requests: (verb, path, headers with small names, message or None).
 Its tools: echo {text}, sleep {ms}, seen (the headers of this call), steps {steps}: does them on the call's stream:
@@ -150,6 +151,7 @@ class FakeHttpServer:
         self.mode, self.knobs = mode, knobs
         self.requests, self.sessions, self.events = [], {}, {}
         self.cancelled = set()
+        self.tasks = {}
         self.ids, self.event_ids = itertools.count(1), itertools.count(1)
         self.lock = threading.Condition()
         self.listener = socket.socket()
@@ -395,12 +397,44 @@ class FakeHttpServer:
             capabilities["prompts"] = {"listChanged": True}
         return capabilities
 
+    def _modern_capabilities(self):
+        extensions = {"extensions": {META + "tasks": {}}} if self.knobs.get("tasks") else {}
+        return {**self._capabilities(), **extensions}
+
+    # tasks, of the extension
+
+    def _makes_task(self, request):
+        declared = request.params.get("_meta", {}).get(META + "clientCapabilities", {})
+        wanted = META + "tasks" in declared.get("extensions", {})
+        return self.knobs.get("tasks") and wanted and request.params.get("name") == "sleep"
+
+    def _begin_task(self, http, m):
+        id = f"task-{len(self.tasks) + 1}"
+        self.tasks[id] = {"taskId": id, "status": "input_required", "ttlMs": None, "pollIntervalMs": 20}
+        self._result(http, m, {"resultType": "task", **self.tasks[id]})
+
+    def _on_task(self, http, request):
+        m, id = request.message, request.params["taskId"]
+        task = self.tasks.get(id)
+        if request.headers.get("mcp-name") != id:
+            self._error(http, m, 400, -32020, "header mismatch")
+        elif task is None:
+            self._error(http, m, 200, -32602, "no such task")
+        elif m["method"] == "tasks/get":
+            self._result(http, m, {"resultType": "complete", **task})
+        else:
+            over = m["method"] == "tasks/cancel"
+            task.update({"status": "cancelled"} if over else {"status": "completed", "result": request.params["inputResponses"]})
+            params = {"_meta": {META + "subscriptionId": "x"}, **task}
+            self.push({"jsonrpc": "2.0", "method": "notifications/tasks", "params": params})
+            self._result(http, m, {"resultType": "complete"})
+
     def _handle_modern(self, http, request):
         m = request.message
         if request.headers.get("mcp-protocol-version") != MODERN or request.headers.get("mcp-method") != request.method:
             self._error(http, m, 400, -32020, "header mismatch")
         elif request.method == "server/discover":
-            result = {"supportedVersions": [MODERN], "capabilities": self._capabilities(), "ttlMs": 0, "cacheScope": "private"}
+            result = {"supportedVersions": [MODERN], "capabilities": self._modern_capabilities(), "ttlMs": 0, "cacheScope": "private"}
             self._result(http, m, {**result, "resultType": "complete"})
         elif request.method == "subscriptions/listen":
             self._listen(http, m)
@@ -489,6 +523,10 @@ class FakeHttpServer:
         method = request.method
         if method in LISTS:
             self._list(http, request, *LISTS[method])
+        elif method == "tools/call" and session is None and self._makes_task(request):
+            self._begin_task(http, m)
+        elif method in ("tasks/get", "tasks/update", "tasks/cancel") and self.knobs.get("tasks") and session is None:
+            self._on_task(http, request)
         elif method == "tools/call":
             self._call(http, request, session)
         elif method in ("ping", "logging/setLevel") or (session is not None and method.startswith("resources/") and method.endswith("subscribe")):

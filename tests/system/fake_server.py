@@ -24,6 +24,8 @@
   delay           seconds before each answer to tools/call
   subscribe       false: no subscriptions
   no_updates      URIs that it does not let anybody subscribe to
+  tasks           true: tasks of 2025-11-25 (and a call with `task` makes one): they are called task-1, ..., are
+                  completed when their call would be answered, and tell their status as it changes
 
 Its tools: echo (its text), sleep {ms} (cancellable; {stubborn: true} answers although cancelled), received (all
 messages that came so far, raw), pid, env {name}, ask {method, params} (asks that of the client and answers with the
@@ -99,6 +101,20 @@ def plain_item(kind, key, item):
     return full
 
 
+class Task:
+    """It stands where the id of its call would."""
+
+    def __init__(self, id, ttl):
+        self.id, self.ttl, self.status, self.result = id, ttl, "working", None
+
+    def told(self):
+        at = "2026-01-01T00:00:00Z"
+        return {"taskId": self.id, "status": self.status, "createdAt": at, "lastUpdatedAt": at, "ttl": self.ttl, "pollInterval": 20}
+
+    def meta(self):
+        return {"io.modelcontextprotocol/related-task": {"taskId": self.id}}
+
+
 class Server:
     def __init__(self):
         self.timers, self.order = [], 0
@@ -107,6 +123,7 @@ class Server:
         self.hello, self.listeners, self.unanswered = None, {}, None
         self.modern = KNOBS.get("era") == "modern"
         self.methods = {}
+        self.tasks, self.waiting = {}, []
         self.lists = {
             "tools": [*OWN_TOOLS, *KNOBS.get("tools", [])],
             "resources": KNOBS.get("resources", []),
@@ -124,6 +141,9 @@ class Server:
         self.line(dumps(message))
 
     def result(self, id, result):
+        if isinstance(id, Task):
+            self.task_done(id, "completed", result)
+            return
         if self.modern:
             result = {"resultType": "complete", **result}
             if self.methods.get(dumps(id)) in CACHEABLE:
@@ -131,6 +151,9 @@ class Server:
         self.send({"jsonrpc": "2.0", "id": id, "result": result})
 
     def error(self, id, code, message, **more):
+        if isinstance(id, Task):
+            self.task_done(id, "failed", {"content": [{"type": "text", "text": message}], "isError": True})
+            return
         self.send({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message, **more}})
 
     def text(self, id, text):
@@ -276,6 +299,10 @@ class Server:
             self.result(id, {})
         elif method in LISTS:
             self.list(m, *LISTS[method])
+        elif method == "tools/call" and KNOBS.get("tasks") and "task" in m["params"]:
+            self.begin_task(m)
+        elif method.startswith("tasks/") and KNOBS.get("tasks"):
+            self.on_task(m)
         elif method == "tools/call":
             self.later(KNOBS.get("delay", 0), self.call, m)
         elif method == "prompts/get":
@@ -314,6 +341,8 @@ class Server:
             capabilities["resources"] = {"listChanged": True, "subscribe": KNOBS.get("subscribe", True)}
         if self.lists["prompts"]:
             capabilities["prompts"] = {"listChanged": True}
+        if KNOBS.get("tasks"):
+            capabilities["tasks"] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
         return KNOBS.get("capabilities", capabilities)
 
     def list(self, m, kind, key):
@@ -369,12 +398,57 @@ class Server:
         else:
             self.error(id, -32602, f"Unknown tool: {name}")
 
+    # tasks
+
+    def begin_task(self, m):
+        task = Task(f"task-{len(self.tasks) + 1}", m["params"]["task"].get("ttl"))
+        self.tasks[task.id] = task
+        self.send({"jsonrpc": "2.0", "id": m["id"], "result": {"task": task.told()}})
+        self.later(KNOBS.get("delay", 0), self.call, {**m, "id": task})
+
+    def task_done(self, task, status, result=None):
+        if task.status != "working":
+            return
+        task.status, task.result = status, result
+        self.send({"jsonrpc": "2.0", "method": "notifications/tasks/status", "params": task.told()})
+        for id, wanted in self.waiting:
+            if wanted is task:
+                self.task_result(id, task)
+        self.waiting = [w for w in self.waiting if w[1] is not task]
+
+    def task_result(self, id, task):
+        if task.result is None:
+            self.error(id, -32603, "the task was cancelled")
+        else:
+            self.result(id, {**task.result, "_meta": task.meta()})
+
+    def on_task(self, m):
+        method, id, params = m["method"], m["id"], m.get("params") or {}
+        task = self.tasks.get(params.get("taskId"))
+        if method == "tasks/list":
+            self.result(id, {"tasks": [t.told() for t in self.tasks.values()]})
+        elif task is None:
+            self.error(id, -32602, "no such task")
+        elif method == "tasks/get":
+            self.result(id, task.told())
+        elif method == "tasks/result" and task.status == "working":
+            self.waiting.append((id, task))
+        elif method == "tasks/result":
+            self.task_result(id, task)
+        elif task.status != "working":
+            self.error(id, -32602, "the task is over")
+        else:
+            self.task_done(task, "cancelled")
+            self.result(id, task.told())
+
     def ask(self, id, arguments):
         self.questions += 1
         question = arguments.get("id", f"q{self.questions}")
         message = {"jsonrpc": "2.0", "id": question, "method": arguments["method"]}
         if "params" in arguments:
             message["params"] = arguments["params"]
+        if isinstance(id, Task):
+            message["params"] = {**message.get("params", {}), "_meta": id.meta()}
         self.send(message)
         if arguments.get("forget"):
             self.text(id, "asked")
@@ -388,7 +462,7 @@ class Server:
                 self.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": question}})
 
     def slept(self, id, arguments):
-        if dumps(id) not in self.cancelled or arguments.get("stubborn"):
+        if isinstance(id, Task) or dumps(id) not in self.cancelled or arguments.get("stubborn"):
             self.text(id, "slept")
 
     def fill(self, text, m):

@@ -8,6 +8,7 @@ from mcp_client import ACCEPT, dumps, unwrap
 
 MODERN = "2026-07-28"
 PREFIX = "io.modelcontextprotocol/"
+NAMED = {"resources/read": "uri", "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId"}
 SUBSCRIPTION = PREFIX + "subscriptionId"
 
 
@@ -35,7 +36,7 @@ def headers_of(message, **changes):
         "Content-Type": "application/json",
         "MCP-Protocol-Version": MODERN,
         "Mcp-Method": message["method"],
-        "Mcp-Name": params.get("uri" if message["method"] == "resources/read" else "name"),
+        "Mcp-Name": params.get(NAMED.get(message["method"], "name")),
     }
     for key, value in changes.items():
         key = key.replace("_", "-")

@@ -15,18 +15,17 @@ class McpSse:
         self.get = Connection(address, timeout)
         self.get.request("GET", path, {"Accept": "text/event-stream", **(headers or {})})
         self.head = self.get.head()
-        self.stream = self.endpoint = None
+        self.stream = self.endpoint = self.posts = None
         if not self.head.is_sse:
             return
         self.stream = EventStream(self.get, self.head)
         first = self.stream.next()
         assert first.event == "endpoint", first
         self.endpoint, self.retry = first.data, first.retry
-        self.posts = Connection(address, timeout)
 
     def close(self):
         self.get.close()
-        if self.stream:
+        if self.posts:
             self.posts.close()
 
     def __enter__(self):
@@ -38,10 +37,11 @@ class McpSse:
     def post(self, message, headers=None):
         """Posts a message (object, text or bytes); the answer to the POST, which is not the answer to the message."""
         body = message if isinstance(message, (bytes, str)) else dumps(message)
+        self.posts = self.posts or Connection(self.address, self.timeout)
         r = self.posts.exchange("POST", self.endpoint, headers or {"Content-Type": "application/json"}, body)
         if r.closes:
             self.posts.close()
-            self.posts = Connection(self.address, self.timeout)
+            self.posts = None
         return r
 
     def send(self, message):

@@ -7,6 +7,7 @@ import pytest
 from asking import ACCEPTED, ALL, FORM, answered, asking, reply
 from harness import fake, is_alive, servers, wait_until
 from mcp_client import RpcError, call
+from reloading import Reloading, counts
 
 
 def session_server(**more):
@@ -115,6 +116,16 @@ def test_there_are_at_most_so_many(sluice):
         assert s.log.wait("backend_full")["max"] == 2
         assert a.fork().delete().status == 200
         wait_until(lambda: works(c))
+
+
+def test_the_log_names_the_server_after_a_reload_too(sluice):
+    r = Reloading(sluice, session_server(maxProcesses=1))
+    with r.s.client() as a, r.s.client() as b:
+        a.text("f__pid")
+        assert counts(r.reload(session_server(maxProcesses=1, requestTimeout="9s"))) == (0, 0, 1, 0, 0)
+        with pytest.raises(RpcError):
+            b.text("f__pid")
+        assert r.s.log.wait("backend_full")["backend"] == "f"
 
 
 def works(client):

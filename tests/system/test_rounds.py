@@ -5,7 +5,7 @@ import pytest
 
 from asking import ACCEPTED, ALL, FORM, SAMPLING, OpenCall, reply
 from fake_http_server import FakeHttpServer, dumps
-from harness import servers
+from harness import fake, servers
 from mcp_client import RpcError, text_of
 
 DONE = {"resultType": "complete", "content": [{"type": "text", "text": "done"}]}
@@ -98,3 +98,12 @@ def test_of_a_prompt_it_is_an_error(sluice, script):
     with s.client() as c, pytest.raises(RpcError) as e:
         c.request("prompts/get", {"name": "f__p"})
     assert e.value.code == -32603
+
+
+def test_a_modern_server_over_stdio_is_asked_again_too_but_not_for_ever(sluice):
+    s = sluice.http(servers(f=fake(era="modern")))
+    again = '{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"input_required","requestState":"s"}}'
+    with s.client() as c:
+        result = c.call("f__script", {"steps": [{"line": again}]})
+        assert result["isError"] and "again and again" in text_of(result)
+        assert c.text("f__received").count('\\"requestState\\":\\"s\\"') == 8

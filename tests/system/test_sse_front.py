@@ -157,6 +157,19 @@ def test_a_question_is_not_dropped_for_a_client_that_does_not_read(sluice):
         assert text_of(c.answer_of("asks", 30 * PATIENCE)["result"]) == "asked"
 
 
+@pytest.mark.parametrize("calls", [1, 3])
+def test_who_leaves_in_order_with_a_question_open_ends_it_and_nothing_else(sluice, calls):
+    s = sluice.http(servers(f=fake()))
+    with McpSse(s.address) as c, s.client() as other:
+        c.initialize(capabilities=ALL)
+        for i in range(calls):
+            c.send(call(i, "f__ask", QUESTION))
+            assert c.next_message()["method"] == "elicitation/create"
+        c.get.half_close()
+        wait_until(lambda: other.text("f__received").count('\\"code\\":-32603') == calls, what="the end of the questions")
+        assert c.next_message() is None
+
+
 # what is refused
 
 

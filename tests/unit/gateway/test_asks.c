@@ -8,6 +8,7 @@
 #define ANSWERED(n) "answer " n " \"result\":{\"action\":\"accept\"}\n"
 #define REFUSED(n, code, message) "answer " n " \"error\":{\"code\":" code ",\"message\":\"" message "\"}\n"
 #define NOBODY(n) REFUSED(n, "-32602", "no client request can be associated with this")
+#define SHUTTING_DOWN "the gateway is shutting down"
 #define CANCELLED(n, reason)                                                                                      \
 	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"sluice-" n "\"," \
 	"\"reason\":\"" reason "\"}}\n"
@@ -111,6 +112,30 @@ static void test_a_process_of_one_client_may_ask_that_on_its_open_stream(void **
 	pass(&s, 10000);
 	expect(&s.up, "c " CANCELLED("2", "no answer in time"));
 	expect(&s.a->down, "answer 1 \"result\":{}\n" REFUSED("3", "-32603", "the client did not answer in time"));
+	stage_close(&s);
+}
+
+static void test_when_calls_are_cut_both_sides_are_told_at_once(void **state)
+{
+	struct backend_conf conf = server_conf(ISOLATION_SESSION);
+	struct client c, d;
+	struct stage s;
+
+	(void)state;
+	stage_open(&s, &conf);
+	s.a->own_links = true;
+	client_open(&c, &s, 'c', ALL);
+	client_open(&d, &s, 'd', ALL);
+	client_call(&c, 1);
+	client_call(&d, 1);
+	server_asks_at(&s, &s.a->own[0], "roots/list", "{}");
+	server_asks_at(&s, &s.a->own[1], "roots/list", "{}");
+	buf_free(&s.up);
+	buf_free(&s.a->down);
+	gateway_cut_calls(s.gw);
+	expect(&s.up, "c " CANCELLED("1", SHUTTING_DOWN) "d " CANCELLED("2", SHUTTING_DOWN));
+	expect(&s.a->down,
+	        REFUSED("1", "-32603", SHUTTING_DOWN) REFUSED("2", "-32603", SHUTTING_DOWN) "cancel 1\ncancel 2\n");
 	stage_close(&s);
 }
 
@@ -384,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_is_asked_when_it_could_be_two),
 		cmocka_unit_test(test_nobody_is_asked_when_nobody_is_at_work),
 		cmocka_unit_test(test_a_process_of_one_client_may_ask_that_on_its_open_stream),
+		cmocka_unit_test(test_when_calls_are_cut_both_sides_are_told_at_once),
 		cmocka_unit_test(test_only_the_session_that_was_asked_can_answer),
 		cmocka_unit_test(test_what_the_client_cannot_do_it_is_not_asked),
 		cmocka_unit_test(test_a_server_takes_its_request_back),

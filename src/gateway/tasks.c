@@ -1,0 +1,312 @@
+#include "gateway/tasks.h"
+
+#include <assert.h>
+
+#include "gateway/gateway_private.h"
+#include "mcp/bridge.h"
+#include "mcp/task.h"
+#include "json/write.h"
+
+#define ID_MAX 1024 /* of one whose owner is remembered */
+
+bool tasks_have_prefix(const struct gateway *gw, int scope)
+{
+	return scope == SCOPE_ALL && (gw->conf.prefixed || gw->slot_count > 1);
+}
+
+/* ---- ids on their way to the client ---- */
+
+static struct splice put_prefix(const struct slot *slot, int scope, struct span id)
+{
+	if (!span_is_set(id) || !tasks_have_prefix(slot->gw, scope))
+		return (struct splice){ .out = SPAN_NONE };
+	return (struct splice){ .out = { id.p + 1, 0 }, .in = span_of(slot->prefix) };
+}
+
+unsigned tasks_put_prefixes(const struct call *c, const struct message *answer, struct splice *splices)
+{
+	unsigned n = 0;
+
+	if (c->slot == NULL || answer->kind != MESSAGE_RESULT)
+		return 0;
+	splices[n++] = put_prefix(c->slot, c->scope, task_related(answer->result_meta));
+	splices[n++] = put_prefix(c->slot, c->scope, task_in_result(answer, c->method, c->augmented));
+	return n;
+}
+
+struct splice tasks_related_splice(const struct slot *slot, int scope, const struct message *m)
+{
+	return put_prefix(slot, scope, task_related(m->meta));
+}
+
+struct splice tasks_ask_splice(
+        const struct slot *slot, const struct call *c, const struct push *push, const struct message *m)
+{
+	return tasks_related_splice(slot, c != NULL && c->port != NULL ? c->scope : push->scope, m);
+}
+
+/* ---- and on their way to the server ---- */
+
+static struct splice answer_splice(const struct slot *slot, const struct message *m)
+{
+	struct span id = task_related(m->result_meta), prefix = span_of(slot->prefix);
+	bool ours = span_is_set(id) && tasks_have_prefix(slot->gw, SCOPE_ALL) && span_starts(span_skip(id, 1), prefix);
+
+	return ours ? (struct splice){ .out = { id.p + 1, prefix.n }, .in = SPAN("") }
+	            : (struct splice){ .out = SPAN_NONE };
+}
+
+void tasks_append_answer(struct pieces *p, const struct slot *slot, const struct message *m)
+{
+	struct splice splice = answer_splice(slot, m);
+	struct pieces result = pieces_splice(m->result, &splice, 1);
+
+	for (unsigned i = 0; i < result.n; i++)
+		pieces_append(p, result.at[i]);
+}
+
+/* Of servers whose names begin alike the one with the shorter name, as with tools. */
+static struct slot *find_by_prefix(const struct gateway *gw, struct span id)
+{
+	struct slot *found = NULL;
+	size_t shortest = 0;
+
+	for (size_t i = 0; i < gw->slot_count; i++) {
+		struct span prefix = span_of(gw->slots[i]->prefix);
+		if (!span_starts(id, prefix) || (found != NULL && prefix.n >= shortest))
+			continue;
+		found = gw->slots[i];
+		shortest = prefix.n;
+	}
+	return found;
+}
+
+/* ---- who can have them ---- */
+
+/* The server's tasks are of a kind that the client knows. A server that has not said so yet may have any. */
+static bool is_shared(const struct call *c, const struct slot *slot)
+{
+	const struct backend_hello *hello = &slot->hello;
+
+	if (!slot->greeted)
+		return true;
+	return call_is_modern(c) ? hello->tasks_extension
+	                         : c->client.revision == REVISION_2025_11_25 && hello->tasks_call;
+}
+
+/* The method is one of the client's revision. */
+static bool is_of_revision(const struct call *c)
+{
+	switch (c->method) {
+	case METHOD_TASKS_RESULT:
+	case METHOD_TASKS_LIST:
+		return c->client.revision == REVISION_2025_11_25;
+	case METHOD_TASKS_UPDATE:
+		return call_is_modern(c);
+	default:
+		return call_is_modern(c) || c->client.revision == REVISION_2025_11_25;
+	}
+}
+
+static void fail_capability(struct call *c)
+{
+	struct json_writer w = json_writer(&c->answer);
+
+	json_open(&w, '{');
+	json_member_text(&w, "jsonrpc", SPAN("2.0"));
+	json_member_raw(&w, "id", c->id);
+	json_key(&w, "error");
+	json_open(&w, '{');
+	json_member_int(&w, "code", RPC_CAPABILITY_MISSING);
+	json_member_text(&w, "message", SPAN("the request does not declare the extension " EXTENSION_TASKS));
+	json_member_raw(&w, "data", SPAN("{\"requiredCapabilities\":{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}}"));
+	json_close(&w, '}');
+	json_close(&w, '}');
+	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
+}
+
+/* ---- requests ---- */
+
+static bool refuse_unshared(struct call *c, const struct slot *slot)
+{
+	if (slot == NULL)
+		call_fail(c, RPC_INVALID_PARAMS, SPAN("unknown task"));
+	else if (!is_shared(c, slot))
+		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("the server has no tasks for clients of this revision"));
+	else
+		return false;
+	return true;
+}
+
+static void serve_in_scope(struct call *c, const struct message *m)
+{
+	struct gateway *gw = c->gw;
+	size_t index = c->scope == SCOPE_ALL ? 0 : (size_t)c->scope;
+	struct slot *slot = index < gw->slot_count ? gw->slots[index] : NULL;
+
+	if (!refuse_unshared(c, slot))
+		call_send(c, slot, m, (struct splice){ .out = SPAN_NONE });
+}
+
+static void serve_prefixed(struct call *c, const struct message *m)
+{
+	struct buf room = { 0 };
+	struct span id = json_decode(m->task_id, buf_reserve(&room, m->task_id.n));
+	struct slot *slot = find_by_prefix(c->gw, id);
+
+	if (!refuse_unshared(c, slot)) {
+		struct span local = span_skip(id, strlen(slot->prefix));
+		call_send(c, slot, m, route_name_splice(c, m->task_id, id, local));
+		buf_free(&c->answer); /* the splice's text has been copied into the line */
+	}
+	buf_free(&room);
+}
+
+void serve_task(struct call *c, const struct message *m)
+{
+	bool prefixed = tasks_have_prefix(c->gw, c->scope);
+
+	c->safe_to_repeat = c->method == METHOD_TASKS_GET || c->method == METHOD_TASKS_LIST;
+	if (!is_of_revision(c))
+		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("method not found"));
+	else if (call_is_modern(c) && !task_extension_in(c->client.declared))
+		fail_capability(c);
+	else if (c->method == METHOD_TASKS_LIST && prefixed)
+		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("tasks are listed for one server, at its own path"));
+	else if (c->method != METHOD_TASKS_LIST && json_type_of(m->task_id) != JSON_STRING)
+		call_fail(c, RPC_INVALID_PARAMS, SPAN("params.taskId must be a string"));
+	else if (prefixed)
+		serve_prefixed(c, m);
+	else
+		serve_in_scope(c, m);
+}
+
+static void send_without_task(struct call *c, struct slot *slot, const struct message *m, struct splice name)
+{
+	struct message_fault fault;
+	struct message without;
+	struct buf text = { 0 };
+	struct bridge b;
+
+	bridge_drop(&b, m->task);
+	b.splices[b.n++] = name;
+	struct pieces pieces = pieces_splice(m->text, b.splices, b.n);
+	pieces_put(&text, &pieces);
+	buf_free(&c->answer); /* where the name's text may have been */
+	bool parsed = message_parse(buf_span(&text), JSON_DEPTH_MAX, &without, &fault);
+	assert(parsed); /* as it was before, less a member */
+	call_send(c, slot, &without, (struct splice){ .out = SPAN_NONE });
+	buf_free(&text);
+}
+
+bool tasks_serve_call(struct call *c, struct slot *slot, const struct message *m, struct splice name, bool only_as_task)
+{
+	bool shared = is_shared(c, slot), asks = span_is_set(m->task);
+
+	if (only_as_task && !shared && slot->hello.tasks_call) {
+		buf_reset(&c->answer); /* where the name's text may have been */
+		call_fail(c, RPC_INTERNAL_ERROR,
+		        SPAN("the tool can only be called as a task of 2025-11-25, which this client cannot do"));
+		return true;
+	}
+	c->augmented = asks && shared && !call_is_modern(c);
+	if (!asks || c->augmented)
+		return false;
+	send_without_task(c, slot, m, name);
+	return true;
+}
+
+/* ---- whose they are ---- */
+
+/* Between its quotes. */
+static struct span key_of(struct span id)
+{
+	return span_is_set(id) && id.n <= ID_MAX ? (struct span){ id.p + 1, id.n - 2 } : SPAN_NONE;
+}
+
+static struct session *owner_of(const struct slot *slot, struct span id)
+{
+	struct span key = key_of(id);
+
+	return span_is_set(key) ? elicitations_find(&slot->gw->tasks.owners, span_of(slot->conf->name), key) : NULL;
+}
+
+/* A process, or a session at a server, that serves one client alone says by itself whose they are. */
+static bool is_of_one(const struct backend_link *link)
+{
+	return link != NULL && link->session != 0;
+}
+
+void tasks_begun(struct call *c, const struct message *answer)
+{
+	if (!c->augmented || c->session == NULL || is_of_one(c->at.link))
+		return;
+	struct span key = key_of(task_in_result(answer, c->method, true));
+	if (span_is_set(key))
+		elicitations_add(&c->gw->tasks.owners, span_of(c->slot->conf->name), key, c->session);
+}
+
+/* What a server has to say about a task belongs on the stream of the call that waits for its result. */
+static struct call *call_for(const struct slot *slot, const struct backend_link *link, const struct session *session)
+{
+	struct call *found = NULL;
+
+	list_each (node, &slot->calls) {
+		struct call *c = list_entry(node, struct call, in_slot);
+		if (c->session != session || c->at.link != link || c->port == NULL || call_is_modern(c))
+			continue;
+		if (found == NULL || (c->method == METHOD_TASKS_RESULT && found->method != METHOD_TASKS_RESULT))
+			found = c;
+	}
+	return found;
+}
+
+struct session *tasks_owner(
+        const struct slot *slot, const struct backend_link *link, const struct message *m, struct call **call)
+{
+	struct session *session = is_of_one(link) ? NULL : owner_of(slot, task_related(m->meta));
+
+	*call = session != NULL ? call_for(slot, link, session) : NULL;
+	return session;
+}
+
+static struct push *push_for(const struct session *session, const struct slot *slot)
+{
+	list_each (node, &session->pushes) {
+		struct push *p = list_entry(node, struct push, node);
+		if (p->scope == SCOPE_ALL || p->scope == (int)slot->index)
+			return p;
+	}
+	return NULL;
+}
+
+static struct pieces status_for(const struct slot *slot, int scope, const struct message *m)
+{
+	const struct splice splices[] = {
+		put_prefix(slot, scope, m->task_id),
+		tasks_related_splice(slot, scope, m),
+	};
+
+	return pieces_splice(m->text, splices, 2);
+}
+
+static const struct session *session_for(
+        const struct slot *slot, const struct backend_link *from, const struct message *m)
+{
+	if (json_type_of(m->task_id) != JSON_STRING)
+		return NULL;
+	return is_of_one(from) ? session_of(slot->gw, from->session) : owner_of(slot, m->task_id);
+}
+
+void tasks_status(struct slot *slot, const struct backend_link *from, const struct message *m)
+{
+	const struct session *session = session_for(slot, from, m);
+	struct push *push = session != NULL ? push_for(session, slot) : NULL;
+
+	if (push == NULL) {
+		slot->gw->counts.dropped_messages++;
+		return;
+	}
+	struct pieces json = status_for(slot, push->scope, m);
+	push->port->message(push->arg, &json);
+}
