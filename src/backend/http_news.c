@@ -1,5 +1,4 @@
 #include "backend/http_private.h"
-#include "json/write.h"
 
 /*
  * Streams for what belongs to no call. A legacy server may offer one by GET, a modern one has subscriptions/listen.
@@ -19,25 +18,9 @@ void http_news_init(struct http_backend *b)
 
 static struct http_trip *make_listen(struct http_backend *b)
 {
-	const struct backend_hello *hello = &b->handshake.hello;
-	bool lists = !b->handshake.without_lists;
 	struct buf params = { 0 };
-	struct json_writer w = json_writer(&params);
 
-	json_open(&w, '{');
-	json_key(&w, "notifications");
-	json_open(&w, '{');
-	json_member_bool(&w, "toolsListChanged", lists && hello->tools);
-	json_member_bool(&w, "promptsListChanged", lists && hello->prompts);
-	json_member_bool(&w, "resourcesListChanged", lists && hello->resources);
-	if (http_wants_by_listening(b) && wanted_any(&b->wanted)) {
-		json_key(&w, "resourceSubscriptions");
-		json_open(&w, '[');
-		wanted_each(uri, &b->wanted) json_raw(&w, wanted_text(uri));
-		json_close(&w, ']');
-	}
-	json_close(&w, '}');
-	json_close(&w, '}');
+	wanted_put_listen(&params, &b->handshake.hello, !b->handshake.without_lists, &b->wanted);
 	struct http_trip *t = http_own(b, TRIP_NEWS, METHOD_LISTEN, buf_span(&params), true);
 	buf_free(&params);
 	return t;
