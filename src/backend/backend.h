@@ -20,6 +20,7 @@
 #include "mcp/rewrite.h"
 
 struct backend;
+struct probe_known;
 struct tls_context;
 
 enum backend_kind {
@@ -125,6 +126,8 @@ struct backend_for {
 	const struct backend_link *link; /* lives as long as the backend */
 	unsigned capabilities;           /* of enum client_capability: what the server is told that it can ask for */
 	bool without_lists;              /* another one fetches them */
+	bool legacy;                     /* the client speaks a legacy revision */
+	struct probe_known *known;       /* what all that are made of one server know of it; NULL: they do not */
 };
 
 /* What a server that clients share is told. */

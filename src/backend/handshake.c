@@ -407,7 +407,7 @@ static bool check_hello(const struct message *m, enum revision *revision, struct
 	return true;
 }
 
-static bool check_discovered(const struct message *m, enum revision *revision, struct err *e)
+bool handshake_names_modern(const struct message *m)
 {
 	struct span versions = m->kind == MESSAGE_RESULT && json_type_of(m->result) == JSON_OBJECT
 	                               ? json_member(m->result, "supportedVersions")
@@ -415,15 +415,21 @@ static bool check_discovered(const struct message *m, enum revision *revision, s
 	struct json_walk w = json_walk(versions);
 	struct span version;
 
+	while (json_next(&w, NULL, &version))
+		if (json_string_is(version, revision_name(REVISION_MODERN)))
+			return true;
+	return false;
+}
+
+static bool check_discovered(const struct message *m, enum revision *revision, struct err *e)
+{
+	*revision = REVISION_MODERN;
 	if (m->kind == MESSAGE_ERROR) {
 		explain_error(e, METHOD_DISCOVER, m->error);
 		return false;
 	}
-	*revision = REVISION_MODERN;
-	while (json_next(&w, NULL, &version))
-		if (json_string_is(version, revision_name(REVISION_MODERN)))
-			return true;
-	return err_set(e, "server/discover: the server does not name a version that we speak");
+	return handshake_names_modern(m) ||
+	       err_set(e, "server/discover: the server does not name a version that we speak");
 }
 
 static void initialize_answer(struct handshake *h, const struct message *m, mono_t now)

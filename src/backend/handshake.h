@@ -72,6 +72,9 @@ void handshake_start(struct handshake *h);
 /* A server of the modern revision: sends server/discover. `request` adds what every modern request needs. */
 void handshake_discover(struct handshake *h);
 
+/* True for an answer to server/discover that names the modern revision. */
+bool handshake_names_modern(const struct message *m);
+
 /* An answer has come; false: its id is none of ours. */
 bool handshake_answer(struct handshake *h, uint64_t id, const struct message *m, mono_t now);
 

@@ -1,4 +1,5 @@
 #include "backend/http_private.h"
+#include "json/write.h"
 
 /*
  * Streams for what belongs to no call. A legacy server may offer one by GET, a modern one has subscriptions/listen.
@@ -19,12 +20,24 @@ void http_news_init(struct http_backend *b)
 static struct http_trip *make_listen(struct http_backend *b)
 {
 	const struct backend_hello *hello = &b->handshake.hello;
+	bool lists = !b->handshake.without_lists;
 	struct buf params = { 0 };
+	struct json_writer w = json_writer(&params);
 
-	buf_printf(&params,
-	        "{\"notifications\":{\"toolsListChanged\":%s,\"promptsListChanged\":%s,\"resourcesListChanged\":%s}}",
-	        hello->tools ? "true" : "false", hello->prompts ? "true" : "false",
-	        hello->resources ? "true" : "false");
+	json_open(&w, '{');
+	json_key(&w, "notifications");
+	json_open(&w, '{');
+	json_member_bool(&w, "toolsListChanged", lists && hello->tools);
+	json_member_bool(&w, "promptsListChanged", lists && hello->prompts);
+	json_member_bool(&w, "resourcesListChanged", lists && hello->resources);
+	if (http_wants_by_listening(b) && wanted_any(&b->wanted)) {
+		json_key(&w, "resourceSubscriptions");
+		json_open(&w, '[');
+		wanted_each(uri, &b->wanted) json_raw(&w, wanted_text(uri));
+		json_close(&w, ']');
+	}
+	json_close(&w, '}');
+	json_close(&w, '}');
 	struct http_trip *t = http_own(b, TRIP_NEWS, METHOD_LISTEN, buf_span(&params), true);
 	buf_free(&params);
 	return t;
@@ -55,8 +68,8 @@ void http_news_open(struct http_backend *b, bool modern)
 
 	if (b->way == HTTP_WAY_SSE || n->trip != NULL || b->life.state != LIFE_READY)
 		return;
-	if (modern && b->handshake.without_lists) /* then nobody wants to know when they change */
-		return;
+	if (modern && b->handshake.without_lists && !(http_wants_by_listening(b) && wanted_any(&b->wanted)))
+		return; /* there is nothing to hear */
 	n->none = false;
 	n->failures = 0;
 	open_now(n);
@@ -69,8 +82,35 @@ void http_news_close(struct http_backend *b, bool modern)
 	timer_stop(loop_sched(b->loop), &n->timer);
 	if (n->trip != NULL)
 		http_trip_end(n->trip);
+	if (n->old != NULL)
+		http_trip_end(n->old);
 	buf_free(&n->last_id);
 	n->retry_ms = 0;
+}
+
+/* The old stream goes when the new one is acknowledged, so that nothing is missed between the two. */
+void http_news_renew(struct http_backend *b)
+{
+	struct http_news *n = news_of(b, true);
+
+	timer_stop(loop_sched(b->loop), &n->timer);
+	if (n->trip != NULL && n->old != NULL) {
+		http_trip_end(n->trip); /* not acknowledged yet */
+	} else {
+		n->old = n->trip;
+		n->trip = NULL;
+	}
+	http_news_open(b, true);
+	if (n->trip == NULL && n->old != NULL)
+		http_trip_end(n->old);
+}
+
+void http_news_acknowledged(struct http_trip *t)
+{
+	struct http_news *n = news_of(t->b, t->modern);
+
+	if (n->trip == t && n->old != NULL)
+		http_trip_end(n->old);
 }
 
 void http_news_head(struct http_trip *t)
@@ -112,6 +152,10 @@ void http_news_over(struct http_trip *t, enum fetch_end why)
 	bool lost = !t->modern && why == FETCH_DONE && t->status == 404 && buf_size(&b->session.id) > 0 &&
 	            t->session == b->session.serial;
 
+	if (t != n->trip) {
+		http_trip_end(t);
+		return;
+	}
 	remember_place(n, t);
 	/* A modern server that does not answer the listen, but says no in the body, has no news either. */
 	n->none = is_refused(t, why) || (t->modern && why == FETCH_DONE && t->body == BODY_JSON && t->answered);

@@ -15,6 +15,7 @@
 #include "backend/pending.h"
 #include "backend/rate.h"
 #include "backend/streamable_http.h"
+#include "backend/wanted.h"
 #include "http/sse.h"
 
 #define HTTP_CONNECT_MS 10000 /* until a connection is ready */
@@ -88,9 +89,10 @@ struct http_news {
 	struct http_backend *b;
 	bool modern;
 	struct http_trip *trip;
-	struct timer timer; /* of the next try */
-	unsigned failures;  /* in a row */
-	bool none;          /* the server offers no such stream */
+	struct http_trip *old; /* whose place it takes, until it is acknowledged */
+	struct timer timer;    /* of the next try */
+	unsigned failures;     /* in a row */
+	bool none;             /* the server offers no such stream */
 	struct buf last_id;
 	uint64_t retry_ms;
 };
@@ -104,8 +106,6 @@ struct http_backend {
 	struct logger log;
 	uint64_t random;
 
-	bool has_agent; /* a User-Agent is configured */
-
 	struct life life;
 	struct timer timer; /* of the life */
 	struct handshake handshake;
@@ -117,47 +117,50 @@ struct http_backend {
 	struct http_trip *gate; /* notifications/initialized, before which no request may come */
 	size_t held_bytes;
 
-	enum http_way way; /* of this attempt; unknown while a modern server is looked for */
-	bool relisting;    /* the list of tools is fetched anew, for calls that wait for their headers */
-	bool healing;      /* its session was lost, another is being made; calls wait */
 	struct http_session session;
 	uint64_t last_serial;
 	struct buf endpoint;      /* HTTP+SSE: where to POST */
 	struct http_trip *sse;    /* HTTP+SSE: its one stream */
-	int post_status;          /* that made us look for it */
 	struct http_news news[2]; /* of the session; of a modern server */
 
 	/* a modern server that may have sessions for legacy clients too */
 	struct handshake second;
-	bool second_is_up;
 
 	struct open_asks asks;
 	struct post asks_post; /* for those that are lost */
+	struct wanted wanted;
+	struct post renew_post; /* other resources are wanted */
 
-	unsigned unwell; /* answers in a row that spoke against it */
-
-	struct post tell_post;
-	enum backend_state told;
-	unsigned told_failures;
-	bool tell_anyway;
-
-	struct post gone_post;
+	struct post tell_post, gone_post;
 	struct timer close_timer;
-	struct http_trip *bye;
-	bool closing, bye_said, left_as_it_is;
-	bool asked; /* to stop */
-	msec_t stop_most_ms;
+	struct http_trip *bye; /* the DELETE */
+	msec_t stop_most_ms;   /* that a stop may take, when the gateway has said so */
 
-	unsigned changed; /* bits of enum list_kind: to be asked for anew */
 	mono_t asked_at;
 	struct timer changed_timer;
 
 	struct rate complaints;
 	mono_t began_at;
-	bool fell;
 	char why[ERR_TEXT_MAX];
 	uint64_t starts, restarts, dropped;
 	struct buf scratch; /* for a text that lives as long as a function */
+
+	enum http_way way; /* of this attempt; unknown while a modern server is looked for */
+	int post_status;   /* that made us look for an event stream; 0: it was configured */
+	unsigned unwell;   /* answers in a row that spoke against it */
+	unsigned changed;  /* bits of enum list_kind: to be asked for anew */
+	enum backend_state told;
+	unsigned told_failures;
+	bool tell_anyway;   /* the same state again: a better reason, another session */
+	bool has_agent;     /* a User-Agent is configured */
+	bool healing;       /* its session was lost, another is being made; calls wait */
+	bool relisting;     /* the list of tools is fetched anew, for calls that wait for their headers */
+	bool second_is_up;  /* the session of `second` */
+	bool fell;          /* the next start is a restart */
+	bool asked;         /* to stop */
+	bool closing;       /* see http_close.c */
+	bool bye_said;      /* ... the session is being ended, or there is none to be ended */
+	bool left_as_it_is; /* ... there is no time for that, or no use */
 };
 
 static inline mono_t http_now(const struct http_backend *b)
@@ -216,9 +219,6 @@ uint64_t http_request(struct http_backend *b, enum method method, struct span pa
 struct http_trip *http_note(struct http_backend *b, enum method method, struct span params);
 
 /* http_meta.c */
-struct pieces http_legacy_pieces(const struct message *m, const struct splice *splices, unsigned n);
-struct pieces http_modern_pieces(struct http_backend *b, const struct message *m, const struct backend_client *client,
-        const struct splice *splices, unsigned n);
 void http_put_modern_fields(const struct http_backend *b, struct buf *out, const struct message *m, struct splice name);
 
 /* http_body.c */
@@ -237,6 +237,8 @@ void http_complain(struct http_backend *b, const char *event, const char *msg, c
 void http_news_init(struct http_backend *b);
 void http_news_open(struct http_backend *b, bool modern);
 void http_news_close(struct http_backend *b, bool modern);
+void http_news_renew(struct http_backend *b); /* a modern server's: other things are wanted */
+void http_news_acknowledged(struct http_trip *t);
 void http_news_head(struct http_trip *t);
 void http_news_over(struct http_trip *t, enum fetch_end why);
 
@@ -250,5 +252,12 @@ void http_ask_came(struct http_trip *t, const struct message *m);
 void http_ask_taken_back(struct http_backend *b, const struct message *m);
 void http_ask_answer(struct http_backend *b, uint64_t id, const struct pieces *outcome);
 void http_asks_end(struct http_backend *b);
+
+/* http_wanted.c */
+bool http_wants_by_listening(const struct http_backend *b);
+void http_want_updates(struct http_backend *b, struct span uri, bool wanted, bool say);
+void http_tell_wanted(struct http_backend *b); /* a new session */
+bool http_answers_itself(const struct http_backend *b, const struct http_trip *t);
+void http_answer_itself(struct http_trip *t);
 
 #endif

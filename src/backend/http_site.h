@@ -44,6 +44,6 @@ void http_sites_init(struct http_sites *sites, struct loop *l, struct resolver *
 struct http_site *http_site_of(struct http_sites *sites, const struct backend_conf *conf, const struct logger *lg);
 
 /* Not from inside an event of its fetches. */
-void http_site_release(struct http_site **site);
+void http_site_release(struct http_site **sp);
 
 #endif

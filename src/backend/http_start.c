@@ -73,7 +73,7 @@ bool http_may_go(struct http_backend *b, const struct http_trip *t)
 {
 	if (b->life.state != LIFE_READY || b->healing || (b->relisting && t->mismatch))
 		return false;
-	if (b->way != HTTP_WAY_MODERN || http_goes_modern(b, t->call) || b->second_is_up)
+	if (b->way != HTTP_WAY_MODERN || http_goes_modern(b, t->call) || b->second_is_up || http_answers_itself(b, t))
 		return true;
 	if (b->second.state == HANDSHAKE_OFF)
 		begin_session(b);
@@ -237,23 +237,9 @@ void http_own_failed(struct http_trip *t, enum fetch_end why, const char *senten
 
 /* --- answers that did --- */
 
-static bool names_modern(const struct message *m)
-{
-	struct span versions = m->kind == MESSAGE_RESULT && json_type_of(m->result) == JSON_OBJECT
-	                               ? json_member(m->result, "supportedVersions")
-	                               : SPAN_NONE;
-	struct json_walk w = json_walk(versions);
-	struct span version;
-
-	while (json_next(&w, NULL, &version))
-		if (json_string_is(version, revision_name(REVISION_MODERN)))
-			return true;
-	return false;
-}
-
 static void discovered(struct http_backend *b, struct http_trip *t, const struct message *m)
 {
-	if (names_modern(m)) {
+	if (handshake_names_modern(m)) {
 		b->way = HTTP_WAY_MODERN;
 		handshake_answer(&b->handshake, t->id, m, http_now(b));
 	} else if (b->site->way == HTTP_WAY_UNKNOWN) {
@@ -332,6 +318,7 @@ static void healed(struct http_backend *b)
 	b->tell_anyway = true; /* who is told that it is ready tells the session what it has to know */
 	http_tell_soon(b);
 	log_info(&b->log, "backend_session_healed", "the server has given us another session");
+	http_tell_wanted(b);
 	http_release(b);
 	http_news_open(b, false);
 }
@@ -352,6 +339,7 @@ static void on_done(void *arg, const char *fault)
 	log_info(&b->log, "backend_ready", "the server is ready",
 	        F_SPAN("revision", revision_name(b->handshake.hello.revision)), F_STR("way", http_way_name(b->way)),
 	        F_MS("took_ms", mono_diff(http_now(b), b->began_at)));
+	http_tell_wanted(b);
 	http_step(b, LIFE_EV_UP);
 	http_news_open(b, b->way == HTTP_WAY_MODERN);
 }
@@ -418,8 +406,10 @@ static void second_done(void *arg, const char *fault)
 	b->tell_anyway = true;
 	http_tell_soon(b);
 	http_release(b);
-	if (b->second_is_up)
-		http_news_open(b, false);
+	if (!b->second_is_up)
+		return;
+	http_tell_wanted(b);
+	http_news_open(b, false);
 }
 
 const struct handshake_port http_second_port = {

@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "backend/era_request.h"
 #include "backend/http_private.h"
 #include "base/mem.h"
 #include "json/write.h"
@@ -36,7 +37,7 @@ static struct http_trip *make_call_trip(
 		name };
 	const unsigned n = sizeof(splices) / sizeof(splices[0]);
 	struct pieces pieces =
-	        modern ? http_modern_pieces(b, m, call->client, splices, n) : http_legacy_pieces(m, splices, n);
+	        modern ? request_to_modern(&b->scratch, m, call->client, splices, n) : request_to_legacy(m, splices, n);
 	struct http_trip *t = http_trip_new(b, TRIP_CALL, &pieces);
 	t->call = call;
 	t->id = call->id;
@@ -193,7 +194,9 @@ void http_trip_start(struct http_trip *t)
 
 void http_trip_go(struct http_trip *t)
 {
-	if (t->b->gate != NULL && !t->modern)
+	if (http_answers_itself(t->b, t))
+		http_answer_itself(t);
+	else if (t->b->gate != NULL && !t->modern)
 		list_append(&t->b->gated, &t->node);
 	else
 		http_trip_start(t);
@@ -251,9 +254,12 @@ static void forget_place(struct http_trip *t)
 		b->bye = NULL;
 	if (b->sse == t)
 		b->sse = NULL;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		if (b->news[i].trip == t)
 			b->news[i].trip = NULL;
+		if (b->news[i].old == t)
+			b->news[i].old = NULL;
+	}
 }
 
 void http_trip_end(struct http_trip *t)
@@ -312,7 +318,7 @@ static struct http_trip *make_own(
 	if (modern) {
 		bool is_message = message_parse(buf_span(&json), b->base.conf->max_depth + 2, &m, &fault);
 		assert(is_message);
-		pieces = http_modern_pieces(b, &m, NULL, NULL, 0);
+		pieces = request_to_modern(&b->scratch, &m, NULL, NULL, 0);
 	}
 	struct http_trip *t = http_trip_new(b, role, &pieces);
 	t->id = id;

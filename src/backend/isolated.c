@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backend/pending.h"
+#include "backend/probe.h"
 #include "base/mem.h"
 
 #define LOGGED_EVERY_MS 10000 /* that there are too many */
@@ -40,6 +41,7 @@ struct isolated {
 	bool started;        /* the main one was: it is in use from the first member on, and so are its lists */
 	bool last, stopping; /* no member begins any more; all of it stops */
 	bool main_stopped, told;
+	struct probe_known known;
 	struct buf level; /* the params of the last logging/setLevel */
 	mono_t full_logged;
 	msec_t eof_limit_ms, term_limit_ms; /* -1: none */
@@ -86,12 +88,18 @@ static uint64_t free_number(struct isolated *s)
 	return s->last_number;
 }
 
-static struct member *member_new(struct isolated *s, uint64_t session, unsigned capabilities, bool lists)
+static struct member *member_new(struct isolated *s, uint64_t session, unsigned capabilities, bool legacy, bool lists)
 {
 	struct member *m = NEW(struct member);
 
 	*m = (struct member){ .owner = s, .link.session = session, .number = free_number(s) };
-	m->whom = (struct backend_for){ .link = &m->link, .capabilities = capabilities, .without_lists = !lists };
+	m->whom = (struct backend_for){
+		.link = &m->link,
+		.capabilities = capabilities,
+		.without_lists = !lists,
+		.legacy = legacy,
+		.known = &s->known,
+	};
 	map_put_u64(&s->by_number, m->number, m);
 	m->backend = s->maker.make(s->maker.arg, s->base.conf, &m->whom, &member_events, m);
 	return m;
@@ -119,7 +127,7 @@ static void log_full(struct isolated *s)
 
 static void start(struct backend *b);
 
-static struct member *add(struct isolated *s, uint64_t session, unsigned capabilities)
+static struct member *add(struct isolated *s, uint64_t session, unsigned capabilities, bool legacy)
 {
 	if (s->last || s->stopping)
 		return NULL;
@@ -127,7 +135,7 @@ static struct member *add(struct isolated *s, uint64_t session, unsigned capabil
 		log_full(s);
 		return NULL;
 	}
-	struct member *m = member_new(s, session, capabilities, false);
+	struct member *m = member_new(s, session, capabilities, legacy, false);
 	if (!s->started)
 		start(&s->base);
 	if (s->eof_limit_ms >= 0)
@@ -139,28 +147,34 @@ static struct member *add(struct isolated *s, uint64_t session, unsigned capabil
 	return m;
 }
 
-static struct member *find(const struct isolated *s, uint64_t session, unsigned capabilities)
+static struct member *find(const struct isolated *s, uint64_t session, unsigned capabilities, bool legacy)
 {
 	if (session != 0)
 		return map_get_u64(&s->by_session, session);
 	list_each (node, &s->members) {
 		struct member *m = member_at(node);
-		if (m->link.session == 0 && m->whom.capabilities == capabilities && !m->leaving)
+		if (m->link.session == 0 && m->whom.capabilities == capabilities && m->whom.legacy == legacy &&
+		        !m->leaving)
 			return m;
 	}
 	return NULL;
 }
 
 /* NULL: there can be none. */
-static struct member *member_for(struct isolated *s, const struct backend_client *client)
+static struct member *member_for(struct isolated *s, const struct backend_client *client, enum method method)
 {
-	if (client == NULL || (s->maker.needs_none != NULL && s->maker.needs_none(s->main->backend, client)))
+	bool lasting = method == METHOD_RESOURCES_SUBSCRIBE;
+
+	if (client == NULL)
+		return s->main;
+	if (!lasting && s->maker.needs_none != NULL && s->maker.needs_none(s->main->backend, client))
 		return s->main;
 	unsigned capabilities = client_capabilities_of(client->revision, client->capabilities);
 	if (client->session == 0 && s->base.conf->roots != NULL)
 		capabilities |= CLIENT_ROOTS;
-	struct member *m = find(s, client->session, capabilities);
-	return m != NULL ? m : add(s, client->session, capabilities);
+	bool legacy = revision_is_legacy(client->revision);
+	struct member *m = find(s, client->session, capabilities, legacy);
+	return m != NULL ? m : add(s, client->session, capabilities, legacy);
 }
 
 static msec_t less(msec_t ms, msec_t limit_ms)
@@ -350,7 +364,7 @@ static void start(struct backend *b)
 static void submit(struct backend *b, struct backend_call *call, const struct message *m, struct splice name)
 {
 	struct isolated *s = isolated_of(b);
-	struct member *member = member_for(s, call->client);
+	struct member *member = member_for(s, call->client, m->method_id);
 
 	if (member == NULL) {
 		call->link = NULL;
@@ -539,6 +553,6 @@ struct backend *isolated_backend_new(struct sched *sched, const struct backend_c
 	s->log.about = F_STR("backend", conf->name);
 	list_init(&s->members);
 	pending_init(&s->refused, sched);
-	s->main = member_new(s, 0, backend_shared_capabilities(conf), true);
+	s->main = member_new(s, 0, backend_shared_capabilities(conf), false, true);
 	return &s->base;
 }

@@ -30,7 +30,7 @@
 	X(FALLING,  BACKOFF)  /* it died, or broke and is being ended; answers that it still wrote are read */ \
 	X(BACKOFF,  BACKOFF)  /* no process; the next try has its time */ \
 	X(PARKING,  IDLE)     /* the ladder of an idle stop is at work */ \
-	X(WAKING,   STARTING) /* the same, but somebody wants it again: started when the old process is gone */ \
+	X(WAKING,   STARTING) /* the old process is being ended, and another one is started when it is gone */ \
 	X(IDLE,     IDLE)     /* no process, for want of use */ \
 	X(STOPPING, STOPPING) /* asked to stop; the ladder is at work */ \
 	X(ENDED,    STOPPED)  /* asked to stop, and gone. Nothing starts it again */
@@ -40,6 +40,7 @@
 	X(NO_SPAWN)  /* the process could not be started */ \
 	X(UP)        /* the handshake is complete */ \
 	X(REFUSED)   /* the handshake failed */ \
+	X(ANOTHER)   /* this process does not go on, but another one may: it is to be spoken to differently */ \
 	X(MUTE)      /* its stdout is at end of file: no answer can come any more */ \
 	X(DEAF)      /* its stdin refuses writes */ \
 	X(EXIT)      /* the process has ended; what it wrote may still be in the pipe */ \

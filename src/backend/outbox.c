@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
+#include "backend/era_request.h"
 #include "base/mem.h"
-#include "mcp/bridge.h"
 
 #define BATCH 64         /* lines per write */
 #define WRITES_AT_ONCE 8 /* then others first, even if the pipe takes more */
@@ -16,6 +16,7 @@ void outbox_init(struct outbox *o)
 	*o = (struct outbox){ 0 };
 	list_init(&o->open);
 	list_init(&o->held);
+	list_init(&o->aside);
 }
 
 static struct outgoing *new_line(size_t n)
@@ -32,30 +33,52 @@ static struct buf buf_over(struct outgoing *line)
 	return (struct buf){ .mem = line->text, .cap = line->n };
 }
 
-struct outgoing *outgoing_request(struct backend_call *call, const struct message *m, struct splice name)
+static struct pieces pieces_for(struct buf *room, const struct message *m, const struct backend_client *client,
+        enum line_era era, const struct splice *splices, unsigned n)
 {
-	char digits[24];
-	struct buf number = { .mem = digits, .cap = sizeof(digits) };
+	switch (era) {
+	case LINE_LEGACY:
+		return request_to_legacy(m, splices, n);
+	case LINE_MODERN:
+		return request_to_modern(room, m, client, splices, n);
+	case LINE_AS_IT_CAME:
+		break;
+	}
+	return pieces_splice(m->text, splices, n);
+}
 
-	buf_add_u64(&number, call->id);
-	struct bridge b = { .n = 0 };
-	if (call->client != NULL && revision_is_modern(call->client->revision) && !call->modern)
-		bridge_request_to_legacy(&b, m);
-	b.splices[b.n++] = (struct splice){ m->id, buf_span(&number) };
-	b.splices[b.n++] = (struct splice){ m->progress_token, buf_span(&number) };
-	b.splices[b.n++] = name;
-	struct pieces pieces = pieces_splice(m->text, b.splices, b.n);
+static struct outgoing *line_of(
+        struct backend_call *call, const struct message *m, enum line_era era, const struct splice *splices, unsigned n)
+{
+	struct buf room = { 0 };
+	struct pieces pieces = pieces_for(&room, m, call->client, era, splices, n);
 	struct outgoing *line = new_line(pieces.size + 1);
 	struct buf text = buf_over(line);
 
-	if (m->multiline)
+	if (m->multiline || buf_size(&room) > 0)
 		pieces_put_line(&text, &pieces);
 	else
 		pieces_put(&text, &pieces);
 	buf_add_char(&text, '\n');
 	assert(text.mem == line->text && text.to == line->n);
 	line->call = call;
+	line->era = era;
+	line->method = m->method_id;
+	call->modern = era == LINE_MODERN;
+	buf_free(&room);
 	return line;
+}
+
+struct outgoing *outgoing_request(
+        struct backend_call *call, const struct message *m, struct splice name, enum line_era era)
+{
+	char digits[24];
+	struct buf number = { .mem = digits, .cap = sizeof(digits) };
+
+	buf_add_u64(&number, call->id);
+	const struct splice splices[] = { { m->id, buf_span(&number) }, { m->progress_token, buf_span(&number) },
+		name };
+	return line_of(call, m, era, splices, sizeof(splices) / sizeof(splices[0]));
 }
 
 struct outgoing *outgoing_text(struct span json)
@@ -93,6 +116,27 @@ void outbox_hold(struct outbox *o, struct outgoing *line)
 	append(o, &o->held, line);
 }
 
+void outbox_put_aside(struct outbox *o, struct outgoing *line)
+{
+	assert(line->call != NULL);
+	append(o, &o->aside, line);
+}
+
+void outbox_set_aside(struct outbox *o, enum method method)
+{
+	list_each (node, &o->held) {
+		if (list_entry(node, struct outgoing, node)->method != method)
+			continue;
+		list_unlink(node);
+		list_append(&o->aside, node);
+	}
+}
+
+struct backend_call *outbox_first_aside(const struct outbox *o)
+{
+	return list_is_empty(&o->aside) ? NULL : list_entry(list_first(&o->aside), struct outgoing, node)->call;
+}
+
 void outbox_release(struct outbox *o)
 {
 	for (struct list *node; (node = list_take_first(&o->held)) != NULL;)
@@ -115,11 +159,42 @@ void outbox_remove(struct outbox *o, struct outgoing *line)
 	drop(o, line, line->n);
 }
 
+static void fit(struct outbox *o, struct outgoing *line, enum line_era era)
+{
+	struct backend_call *call = line->call;
+	struct message_fault fault;
+	struct message m;
+	bool is_message = message_parse((struct span){ line->text, line->n - 1 }, JSON_DEPTH_MAX, &m, &fault);
+
+	assert(is_message); /* it was one, and what we put in is */
+	struct outgoing *other = line_of(call, &m, era, NULL, 0);
+	drop(o, line, line->n);
+	append(o, &o->held, other);
+}
+
+void outbox_fit(struct outbox *o, enum line_era era)
+{
+	struct list due;
+
+	list_move_all(&o->held, &due);
+	for (struct list *node; (node = list_first(&due)) != NULL;) {
+		struct outgoing *line = list_entry(node, struct outgoing, node);
+		if (line->era != era) {
+			fit(o, line, era);
+			continue;
+		}
+		list_unlink(node);
+		list_append(&o->held, node);
+	}
+}
+
 void outbox_recall(struct outbox *o)
 {
 	struct list later;
 
 	list_move_all(&o->held, &later);
+	for (struct list *node; (node = list_take_first(&o->aside)) != NULL;)
+		list_append(&later, node);
 	for (struct list *node; (node = list_take_first(&o->open)) != NULL;) {
 		struct outgoing *line = list_entry(node, struct outgoing, node);
 		if (line->call != NULL)

@@ -5,7 +5,6 @@
 
 #include "backend/stdio_private.h"
 #include "base/mem.h"
-#include "json/write.h"
 
 #define OUTPUT_MS 500       /* the rest of stdout, when a descendant holds it open after the exit */
 #define COMPLAINTS_PER_S 10 /* lines in the log about what it writes */
@@ -39,6 +38,17 @@ static bool is_full(const struct stdio *s, const struct message *m)
 	       (s->outbox.call_bytes > 0 && s->outbox.call_bytes + m->text.n > conf->max_message_bytes);
 }
 
+static void send_call(struct stdio *s, struct outgoing *line)
+{
+	if (stdio_answers_itself(s, line->method)) {
+		outbox_put_aside(&s->outbox, line);
+		stdio_answer_aside_soon(s);
+		return;
+	}
+	outbox_add(&s->outbox, line);
+	stdio_write_soon(s);
+}
+
 static void submit(struct backend *b, struct backend_call *call, const struct message *m, struct splice name)
 {
 	struct stdio *s = stdio_of(b);
@@ -55,29 +65,13 @@ static void submit(struct backend *b, struct backend_call *call, const struct me
 	pending_add(&s->pending, call);
 	call->link = s->link;
 	life_call_begins(&s->life, stdio_now(s));
-	struct outgoing *line = outgoing_request(call, m, name);
 	call->wants_progress = span_is_set(m->progress_token);
 	if (s->life.state == LIFE_READY) {
-		outbox_add(&s->outbox, line);
-		stdio_write_soon(s);
+		send_call(s, outgoing_request(call, m, name, stdio_line_era(s)));
 		return;
 	}
-	outbox_hold(&s->outbox, line);
+	outbox_hold(&s->outbox, outgoing_request(call, m, name, LINE_AS_IT_CAME));
 	stdio_step(s, LIFE_EV_WANT);
-}
-
-static void send_cancelled(struct stdio *s, uint64_t id, struct span reason)
-{
-	struct buf params = { 0 };
-	struct json_writer w = json_writer(&params);
-
-	json_open(&w, '{');
-	json_member_int(&w, "requestId", (int64_t)id);
-	if (json_type_of(reason) == JSON_STRING)
-		json_member_raw(&w, "reason", reason);
-	json_close(&w, '}');
-	stdio_notify(s, METHOD_CANCELLED, buf_span(&params));
-	buf_free(&params);
 }
 
 static enum outcome cancel(struct backend *b, struct backend_call *call, struct span reason)
@@ -92,7 +86,7 @@ static enum outcome cancel(struct backend *b, struct backend_call *call, struct 
 	enum outcome outcome = call->unsent != NULL ? OUTCOME_NOT_SENT : OUTCOME_UNKNOWN;
 	stdio_call_left(s, call, false);
 	if (outcome == OUTCOME_UNKNOWN)
-		send_cancelled(s, id, reason);
+		stdio_cancel(s, id, reason);
 	return outcome;
 }
 
@@ -121,7 +115,7 @@ static void tell(struct backend *b, enum method method, struct span params)
 {
 	struct stdio *s = stdio_of(b);
 
-	if (s->life.state == LIFE_READY)
+	if (s->life.state == LIFE_READY && !s->handshake.modern) /* a modern one is told with each request */
 		stdio_request(s, method, params);
 }
 
@@ -129,7 +123,7 @@ static void notify(struct backend *b, uint64_t session, enum method method, stru
 {
 	struct stdio *s = stdio_of(b);
 
-	if (session == s->link->session && s->life.state == LIFE_READY)
+	if (session == s->link->session && s->life.state == LIFE_READY && !s->handshake.modern)
 		stdio_notify(s, method, params);
 }
 
@@ -141,7 +135,9 @@ static void want_updates(struct backend *b, uint64_t session, struct span uri, b
 		return;
 	s->life.held = wanted_any(&s->wanted);
 	if (s->life.state == LIFE_READY) {
-		if (tell)
+		if (s->handshake.modern)
+			stdio_listen_renew_soon(s);
+		else if (tell)
 			stdio_tell_wanted(s, wanted ? METHOD_RESOURCES_SUBSCRIBE : METHOD_RESOURCES_UNSUBSCRIBE, uri);
 		stdio_arm(s, life_idle_at(&s->life));
 	} else if (wanted) {
@@ -240,6 +236,9 @@ static void free_backend(struct backend *b)
 	post_cancel(&s->write_post);
 	post_cancel(&s->tell_post);
 	post_cancel(&s->asks_post);
+	post_cancel(&s->aside_post);
+	stdio_begun(s);
+	stdio_listen_stop(s);
 	open_asks_clear(&s->asks);
 	wanted_clear(&s->wanted);
 	handshake_clear(&s->handshake);
@@ -281,6 +280,7 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 	handshake_init(&s->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &stdio_handshake_port, s);
 	s->handshake.declares = backend_shared_capabilities(conf);
 	s->link = &s->own_link;
+	s->known = &s->own_known;
 	pending_init(&s->pending, loop_sched(l));
 	open_asks_init(&s->asks);
 	wanted_init(&s->wanted);
@@ -297,4 +297,7 @@ void stdio_backend_dedicate(struct backend *b, const struct backend_for *whom)
 	s->link = whom->link;
 	s->handshake.declares = whom->capabilities;
 	s->handshake.without_lists = whom->without_lists;
+	s->old_first = whom->legacy;
+	if (whom->known != NULL)
+		s->known = whom->known;
 }

@@ -100,6 +100,8 @@ static void timer_fired(void *arg)
 	struct stdio *s = arg;
 
 	if (s->life.state == LIFE_STARTING)
+		probe_timed_out(s->probe, s->known);
+	if (s->life.state == LIFE_STARTING)
 		stdio_explain(s, "not ready within %lld ms", (long long)s->life.conf.startup_timeout_ms);
 	stdio_step(s, LIFE_EV_TIME);
 }
@@ -120,6 +122,8 @@ static void state_changed(struct stdio *s, enum life_state from, enum life_event
 	        F_STR("on", life_event_name(event)), F_STR("to", life_state_name(s->life.state)));
 	if (!stdio_is_talking(s)) {
 		handshake_reset(&s->handshake);
+		stdio_begun(s);
+		stdio_listen_stop(s);
 		stdio_lose_asks(s);
 	}
 	if (s->life.state == LIFE_FALLING || s->life.state == LIFE_BACKOFF)
@@ -217,6 +221,8 @@ static void exited(void *arg, const struct child_exit *how)
 {
 	struct stdio *s = arg;
 
+	if (stdio_ends_at_discover(s))
+		return;
 	if (stdio_is_talking(s) || is_better_reason(s, how))
 		explain_exit(s, how);
 	stdio_step(s, LIFE_EV_EXIT);
@@ -294,7 +300,7 @@ static void spawn(struct stdio *s)
 	lines_init(&s->lines, s->base.conf->max_message_bytes);
 	stderr_log_init(&s->stderr_log, &s->log, stdio_now(s));
 	if (watch_pipes(s, in, out, err))
-		handshake_start(&s->handshake);
+		stdio_begin(s);
 	else
 		stdio_step(s, LIFE_EV_REFUSED);
 }

@@ -10,68 +10,6 @@
 #define SHOWN_BYTES 200        /* of a line that is not a message */
 #define CHANGED_EVERY_MS 200   /* lists are asked for anew at most so often */
 
-/* --- the handshake's port --- */
-
-static uint64_t send_request(void *arg, enum method method, struct span params)
-{
-	return stdio_request(arg, method, params);
-}
-
-static void send_notification(void *arg, enum method method)
-{
-	stdio_notify(arg, method, SPAN_NONE);
-}
-
-static void on_hello(void *arg, const struct backend_hello *hello)
-{
-	struct stdio *s = arg;
-
-	s->base.events->hello(s->base.arg, hello);
-}
-
-static void on_list(void *arg, enum list_kind kind, struct item_list *list)
-{
-	struct stdio *s = arg;
-
-	log_debug(&s->log, "backend_list", "a list of the server is there", F_STR("list", list_member(kind)),
-	        F_INT("items", list->count));
-	s->base.events->list(s->base.arg, kind, list);
-}
-
-static void on_done(void *arg, const char *fault)
-{
-	struct stdio *s = arg;
-
-	if (fault != NULL) {
-		stdio_explain(s, "%s", fault);
-		log_warn(&s->log, "backend_handshake_failed", "the server did not get through its start",
-		        F_STR("error", fault));
-		stdio_step(s, LIFE_EV_REFUSED);
-		return;
-	}
-	log_info(&s->log, "backend_ready", "the server is ready",
-	        F_SPAN("revision", revision_name(s->handshake.hello.revision)), F_INT("pid", child_pid(s->child)),
-	        F_MS("took_ms", mono_diff(stdio_now(s), s->spawned_at)));
-	wanted_each(uri, &s->wanted) stdio_tell_wanted(s, METHOD_RESOURCES_SUBSCRIBE, wanted_text(uri));
-	stdio_step(s, LIFE_EV_UP);
-}
-
-static void on_warning(void *arg, enum list_kind kind, const char *sentence)
-{
-	struct stdio *s = arg;
-
-	log_warn(&s->log, "backend_list_fault", sentence, F_STR("list", list_member(kind)));
-}
-
-const struct handshake_port stdio_handshake_port = {
-	.request = send_request,
-	.notify = send_notification,
-	.hello = on_hello,
-	.list = on_list,
-	.done = on_done,
-	.warn = on_warning,
-};
-
 /* --- messages --- */
 
 static void drop(struct stdio *s, const char *why)
@@ -94,6 +32,12 @@ static struct backend_call *find_call(const struct stdio *s, struct span raw)
 	return json_to_i64(raw, &id) && id > 0 ? pending_find(&s->pending, (uint64_t)id) : NULL;
 }
 
+static bool is_own_answer(struct stdio *s, uint64_t id, const struct message *m)
+{
+	return stdio_first_answer(s, id, m) || stdio_listen_answer(s, id, m) ||
+	       handshake_answer(&s->handshake, id, m, stdio_now(s));
+}
+
 static void on_answer(struct stdio *s, const struct message *m)
 {
 	struct backend_call *call = find_call(s, m->id);
@@ -103,7 +47,7 @@ static void on_answer(struct stdio *s, const struct message *m)
 		end_call(s, call, m->kind == MESSAGE_RESULT ? END_RESULT : END_SERVER_ERROR, m);
 		return;
 	}
-	if (!json_to_i64(m->id, &id) || id <= 0 || !handshake_answer(&s->handshake, (uint64_t)id, m, stdio_now(s)))
+	if (!json_to_i64(m->id, &id) || id <= 0 || !is_own_answer(s, (uint64_t)id, m))
 		drop(s, "an answer that nobody waits for");
 }
 
@@ -141,6 +85,10 @@ static void on_request(struct stdio *s, const struct message *m)
 		drop(s, "a request while it is being ended");
 		return;
 	}
+	if (s->handshake.modern && s->probe == PROBE_OFF) { /* it would not know what to do with an answer */
+		drop(s, "a request of a modern server");
+		return;
+	}
 	struct open_ask *ask = ping ? NULL : open_asks_add(&s->asks, m->id);
 	if (ask == NULL)
 		answer_ask(s, m, ping);
@@ -153,6 +101,8 @@ static void on_cancelled(struct stdio *s, const struct message *m)
 {
 	struct open_ask *ask = span_is_set(m->request_id) ? open_asks_find_own(&s->asks, m->request_id) : NULL;
 
+	if (ask == NULL && stdio_listen_taken_back(s, m))
+		return;
 	if (ask == NULL) {
 		drop(s, "a cancel of nothing that is open");
 		return;
@@ -209,6 +159,9 @@ static void on_notification(struct stdio *s, const struct message *m)
 		return;
 	case METHOD_CANCELLED:
 		on_cancelled(s, m);
+		return;
+	case METHOD_ACKNOWLEDGED:
+		stdio_listen_acknowledged(s, m);
 		return;
 	case METHOD_MESSAGE:
 	case METHOD_RESOURCE_UPDATED:
@@ -311,11 +264,13 @@ static void stdout_ended(struct stdio *s)
 	if (s->out == NULL)
 		return;
 	watch_close(&s->out);
+	bool another = stdio_ends_at_discover(s);
 	if (stdio_is_talking(s)) {
 		stdio_explain(s, "closed its stdout");
 		s->pipe_broke = true;
 	}
-	stdio_step(s, LIFE_EV_MUTE);
+	if (!another)
+		stdio_step(s, LIFE_EV_MUTE);
 	if (s->child != NULL)
 		child_output_ended(s->child);
 }

@@ -1,3 +1,6 @@
+#include <assert.h>
+
+#include "backend/era_request.h"
 #include "backend/stdio_private.h"
 #include "json/write.h"
 
@@ -11,6 +14,8 @@ static void write_lines(void *arg)
 		return;
 	enum outbox_verdict verdict = outbox_write(&s->outbox, watch_fd(s->in));
 	s->blocked = verdict == OUTBOX_BLOCKED;
+	if (verdict == OUTBOX_BROKEN && stdio_ends_at_discover(s))
+		return;
 	if (verdict == OUTBOX_BROKEN) {
 		watch_close(&s->in);
 		stdio_explain(s, "closed its stdin");
@@ -46,8 +51,26 @@ void stdio_send(struct stdio *s, struct span json)
 		s->dropped++;
 		return;
 	}
-	outbox_add(&s->outbox, outgoing_text(json));
+	struct outgoing *line = outgoing_text(json);
+	s->said += line->n;
+	outbox_add(&s->outbox, line);
 	stdio_write_soon(s);
+}
+
+/* In the modern revision a request of ours is as complete as one of a client. */
+static void send_complete(struct stdio *s, struct span json)
+{
+	struct message_fault fault;
+	struct message m;
+	struct buf room = { 0 }, text = { 0 };
+	bool is_message = message_parse(json, JSON_DEPTH_MAX, &m, &fault);
+
+	assert(is_message);
+	struct pieces pieces = request_to_modern(&room, &m, NULL, NULL, 0);
+	pieces_put(&text, &pieces);
+	stdio_send(s, buf_span(&text));
+	buf_free(&text);
+	buf_free(&room);
 }
 
 /* `id` 0: a notification */
@@ -64,7 +87,10 @@ static void send_message(struct stdio *s, uint64_t id, enum method method, struc
 	if (span_is_set(params))
 		json_member_raw(&w, "params", params);
 	json_close(&w, '}');
-	stdio_send(s, buf_span(&json));
+	if (id != 0 && s->handshake.modern)
+		send_complete(s, buf_span(&json));
+	else
+		stdio_send(s, buf_span(&json));
 	buf_free(&json);
 }
 
@@ -91,4 +117,18 @@ void stdio_tell_wanted(struct stdio *s, enum method method, struct span uri)
 void stdio_notify(struct stdio *s, enum method method, struct span params)
 {
 	send_message(s, 0, method, params);
+}
+
+void stdio_cancel(struct stdio *s, uint64_t id, struct span reason)
+{
+	struct buf params = { 0 };
+	struct json_writer w = json_writer(&params);
+
+	json_open(&w, '{');
+	json_member_int(&w, "requestId", (int64_t)id);
+	if (json_type_of(reason) == JSON_STRING)
+		json_member_raw(&w, "reason", reason);
+	json_close(&w, '}');
+	stdio_notify(s, METHOD_CANCELLED, buf_span(&params));
+	buf_free(&params);
 }

@@ -119,6 +119,14 @@ static void notify(struct backend *base, uint64_t session, enum method method, s
 		http_note(b, method, params);
 }
 
+static void want_updates(struct backend *base, uint64_t session, struct span uri, bool wanted, bool say)
+{
+	struct http_backend *b = http_of(base);
+
+	if (session == b->link->session)
+		http_want_updates(b, uri, wanted, say);
+}
+
 static void answer(struct backend *base, uint64_t ask, const struct pieces *outcome)
 {
 	http_ask_answer(http_of(base), ask, outcome);
@@ -218,6 +226,7 @@ static void stop_timers(struct http_backend *b)
 	post_cancel(&b->tell_post);
 	post_cancel(&b->gone_post);
 	post_cancel(&b->asks_post);
+	post_cancel(&b->renew_post);
 }
 
 static void free_backend(struct backend *base)
@@ -230,6 +239,7 @@ static void free_backend(struct backend *base)
 	handshake_clear(&b->handshake);
 	handshake_clear(&b->second);
 	open_asks_clear(&b->asks);
+	wanted_clear(&b->wanted);
 	pending_clear(&b->pending);
 	buf_free(&b->session.id);
 	buf_free(&b->endpoint);
@@ -246,6 +256,7 @@ static const struct backend_ops ops = {
 	.end_session = end_session,
 	.tell = tell,
 	.notify = notify,
+	.want_updates = want_updates,
 	.stop = stop,
 	.no_more = no_more,
 	.limit_stop = limit_stop,
@@ -280,6 +291,7 @@ struct backend *streamable_http_new(struct http_sites *sites, const struct backe
 	list_init(&b->held);
 	list_init(&b->gated);
 	open_asks_init(&b->asks);
+	wanted_init(&b->wanted);
 	http_news_init(b);
 	rate_init(&b->complaints, COMPLAINTS_PER_S, loop_now(l));
 	return &b->base;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "json/write.h"
 
 void wanted_init(struct wanted *w)
 {
@@ -45,4 +46,26 @@ bool wanted_set(struct wanted *w, struct span text, bool wanted)
 	else
 		drop(w, uri);
 	return true;
+}
+
+bool wanted_put_listen(struct buf *out, const struct backend_hello *hello, bool lists, const struct wanted *w)
+{
+	bool updates = hello->subscribe && wanted_any(w);
+	struct json_writer to = json_writer(out);
+
+	json_open(&to, '{');
+	json_key(&to, "notifications");
+	json_open(&to, '{');
+	json_member_bool(&to, "toolsListChanged", lists && hello->tools);
+	json_member_bool(&to, "promptsListChanged", lists && hello->prompts);
+	json_member_bool(&to, "resourcesListChanged", lists && hello->resources);
+	if (updates) {
+		json_key(&to, "resourceSubscriptions");
+		json_open(&to, '[');
+		wanted_each(uri, w) json_raw(&to, wanted_text(uri));
+		json_close(&to, ']');
+	}
+	json_close(&to, '}');
+	json_close(&to, '}');
+	return updates || (lists && (hello->tools || hello->prompts || hello->resources));
 }

@@ -5,6 +5,8 @@
 #ifndef SLUICE_BACKEND_WANTED_H
 #define SLUICE_BACKEND_WANTED_H
 
+#include "backend/backend.h"
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -24,6 +26,12 @@ void wanted_clear(struct wanted *w);
 
 /* False: it was so already. */
 bool wanted_set(struct wanted *w, struct span uri, bool wanted);
+
+/*
+ * The params of subscriptions/listen: changes of the lists that the server offers, if `lists`, and updates of what is
+ * wanted, if the server has them. False: there is nothing to listen for.
+ */
+bool wanted_put_listen(struct buf *out, const struct backend_hello *hello, bool lists, const struct wanted *w);
 
 static inline bool wanted_any(const struct wanted *w)
 {

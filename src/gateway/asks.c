@@ -19,7 +19,8 @@ struct ask {
 	uint64_t id; /* the backend's */
 	const struct backend_link *link;
 	struct session *session;
-	struct call *call; /* NULL: none waits for it */
+	struct call *call;   /* NULL: none waits for it */
+	struct input *input; /* of a call's rounds: no server waits for the answer */
 	struct list in_slot, in_session, in_call;
 	struct timer timeout; /* without a call, whose time it would be */
 };
@@ -158,7 +159,8 @@ static void ask_free(struct ask *ask)
 /* The client can answer it no more. */
 static void give_up(struct ask *ask, const char *why)
 {
-	answer_error(ask->slot, ask->id, RPC_INTERNAL_ERROR, why);
+	if (ask->input == NULL)
+		answer_error(ask->slot, ask->id, RPC_INTERNAL_ERROR, why);
 	ask_free(ask);
 }
 
@@ -428,6 +430,55 @@ void asks_on_ask_ended(void *arg, uint64_t id)
 			return;
 }
 
+/* ---- from a modern server, by way of rounds.c ---- */
+
+/* Revision 2025-11-25 wants an id with each page; no word will come that it is done with. */
+static void put_request(struct buf *out, const struct ask *ask, enum method method, struct span params, bool url)
+{
+	struct json_writer w = json_writer(out);
+	struct span key, value;
+	char id[ID_MAX];
+
+	put_id(id, ask->number);
+	json_open(&w, '{');
+	json_member_text(&w, "jsonrpc", SPAN("2.0"));
+	json_member_raw(&w, "id", span_of(id));
+	json_member_text(&w, "method", method_name(method));
+	buf_add(out, SPAN(",\"params\":{"));
+	if (url)
+		buf_printf(out, "\"elicitationId\":%s", id);
+	bool comma = url;
+	for (struct json_walk walk = json_walk(params); span_is_set(params) && json_next(&walk, &key, &value);) {
+		if (span_eq(key, SPAN("elicitationId")))
+			continue;
+		buf_add(out, comma ? SPAN(",\"") : SPAN("\""));
+		comma = true;
+		buf_add(out, key);
+		buf_add(out, SPAN("\":"));
+		buf_add(out, value);
+	}
+	buf_add(out, SPAN("}}"));
+}
+
+bool asks_put(struct call *c, enum method method, struct span params, struct input *input)
+{
+	const struct message like = { .method_id = method, .params = params };
+	const struct target to = { c->session, c, c->session != NULL ? push_for(c->session, c->slot) : NULL };
+	unsigned capability = needed(&like);
+	struct buf text = { 0 };
+
+	if (capability == 0 || c->session == NULL || !(c->session->info.capabilities & capability) || c->port == NULL)
+		return false;
+	struct ask *ask = ask_new(c->slot, &(struct backend_ask){ 0 }, &to);
+	ask->input = input;
+	put_request(&text, ask, method, params, is_url(&like));
+	struct pieces json = pieces_of(buf_span(&text));
+	c->gw->counts.asks.delivered++;
+	send(&to, &json);
+	buf_free(&text);
+	return true;
+}
+
 /* ---- from the client ---- */
 
 static struct ask *find_by_id(const struct gateway *gw, struct span id)
@@ -453,6 +504,13 @@ void gateway_answer(struct gateway *gw, struct session *session, const struct me
 	struct pieces outcome = pieces_of(is_result ? SPAN("\"result\":") : SPAN("\"error\":"));
 	pieces_append(&outcome, is_result ? m->result : m->error);
 	gw->counts.asks.answered++;
+	if (ask->input != NULL) {
+		struct call *c = ask->call;
+		struct input *input = ask->input;
+		ask_free(ask);
+		rounds_answered(c, input, m);
+		return;
+	}
 	ask->slot->backend->ops->answer(ask->slot->backend, ask->id, &outcome);
 	ask_free(ask);
 }
@@ -473,7 +531,7 @@ void asks_call_left(struct call *c)
 {
 	list_each (node, &c->asks) {
 		struct ask *ask = list_entry(node, struct ask, in_call);
-		struct call *other = another_call(ask);
+		struct call *other = ask->input == NULL ? another_call(ask) : NULL;
 		if (other != NULL) {
 			list_unlink(&ask->in_call);
 			list_append(&other->asks, &ask->in_call);
@@ -487,8 +545,13 @@ void asks_call_left(struct call *c)
 
 void asks_session_left(struct gateway *gw, struct session *session)
 {
-	for (struct list *node; (node = list_first(&session->asks)) != NULL;)
-		give_up(list_entry(node, struct ask, in_session), "the client has left");
+	for (struct list *node; (node = list_first(&session->asks)) != NULL;) {
+		struct ask *ask = list_entry(node, struct ask, in_session);
+		struct call *of_rounds = ask->input != NULL ? ask->call : NULL;
+		give_up(ask, "the client has left");
+		if (of_rounds != NULL)
+			rounds_lost(of_rounds);
+	}
 	elicitations_forget(&gw->asks.elicitations, session);
 }
 

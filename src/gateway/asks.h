@@ -42,6 +42,13 @@ enum callers { CALLERS_NONE, CALLERS_ONE, CALLERS_MANY };
 enum callers asks_callers(
         const struct slot *slot, const struct backend_link *link, struct session **who, struct call **first);
 
+/*
+ * Asks the client of a call something in the name of a modern server, which has ended the request meanwhile; the answer
+ * goes to rounds_answered with `input`. `params` is raw JSON or not set. False: this client cannot be asked that.
+ */
+struct input;
+bool asks_put(struct call *c, enum method method, struct span params, struct input *input);
+
 /* Somebody has to answer before the server can go on with this call: its time stands still. */
 bool asks_hold(const struct call *c);
 

@@ -152,6 +152,7 @@ static void call_free(struct call *c)
 	buf_free(&c->answer);
 	buf_free(&c->waiting_text);
 	buf_free(&c->kept);
+	rounds_free(c);
 	free(c->retry_bytes);
 	free(c->kept_text);
 	free(c->candidates);
@@ -362,8 +363,9 @@ void call_step(struct call *c, enum call_event event)
 void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome)
 {
 	if (c->state != CALL_ENDING) {
+		bool was_there = c->state == CALL_ASKING && outcome == OUTCOME_NOT_SENT;
 		c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
-		c->outcome = outcome;
+		c->outcome = was_there ? OUTCOME_UNKNOWN : outcome;
 	}
 	call_step(c, event);
 }
@@ -403,12 +405,13 @@ void call_rearm(struct call *c)
 	struct sched *s = c->gw->sched;
 	mono_t at = mono_min(mono_add(s->now, c->slot->conf->request_timeout_ms), c->deadline);
 
-	bool stands_still = c->state == CALL_PARKED || asks_hold(c);
+	bool stands_still = c->state == CALL_PARKED || c->state == CALL_ASKING || asks_hold(c);
 	timer_set(s, &c->timeout, stands_still ? c->deadline : at, on_timeout, c);
 }
 
 void call_submit(struct call *c, const struct message *m, struct splice name)
 {
+	rounds_keep(c, m, name);
 	list_append(&c->slot->calls, &c->in_slot);
 	c->slot->backend->ops->submit(c->slot->backend, &c->at, m, name);
 }
@@ -469,6 +472,10 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	}
 	if (m != NULL && c->candidates != NULL && is_not_found(m) && route_next_candidate(c))
 		return;
+	if (m != NULL && c->state == CALL_AT_BACKEND && rounds_are_needed(c, m)) {
+		rounds_begin(c, m);
+		return;
+	}
 	if (why == END_RESULT && c->method == METHOD_RESOURCES_SUBSCRIBE)
 		subscribe_agreed(c);
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;

@@ -14,6 +14,7 @@
 	X(AT_BACKEND) /* queued for a backend or sent to it */ \
 	X(DETACHED)   /* the same, and the client is gone: nobody waits for the answer */ \
 	X(PARKED)     /* the same, and the client has been told to come back with something that the server asks for */ \
+	X(ASKING)     /* between two times at a modern server: its legacy client is asked for what that needs */ \
 	X(KEPT)       /* the server is done with it, but the client has not come back yet */ \
 	X(ENDING)     /* its end is known and posted */ \
 	X(ENDED)
@@ -26,6 +27,7 @@
 	X(CANCEL)      /* the client's notifications/cancelled */ \
 	X(GONE)        /* the client left */ \
 	X(CUT)         /* the gateway stops */ \
+	X(INPUT)       /* a modern server wants it again, with something of its client's */ \
 	X(PARK)        /* its request is answered with what the server asks */ \
 	X(RESUME)      /* the client is back, with another request */ \
 	X(POSTED)      /* the posted end has its turn */

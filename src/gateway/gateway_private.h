@@ -14,6 +14,7 @@
 #include "gateway/listen.h"
 #include "gateway/park.h"
 #include "gateway/park_token.h"
+#include "gateway/rounds.h"
 #include "gateway/subscriptions.h"
 #include "json/write.h"
 
@@ -94,6 +95,7 @@ struct call {
 	struct slot *slot;       /* NULL: not at a backend */
 	struct list in_gateway, in_session, in_slot, in_held;
 	struct list asks;                        /* what its server asks of the client before it can go on */
+	struct rounds *rounds;                   /* at a modern server, of a legacy client; NULL: there can be none */
 	struct park *park;                       /* ... of a modern client; NULL: nothing */
 	unsigned char digest[PARK_DIGEST_BYTES]; /* of the request, from a modern client that can be asked */
 	enum call_state state;
@@ -180,8 +182,9 @@ void serve_discover(struct call *c, const struct message *m);
 void serve_subscribe(struct call *c, const struct message *m);
 void serve_unsubscribe(struct call *c, const struct message *m);
 void subscribe_agreed(struct call *c); /* the server has, to a client's resources/subscribe */
-/* `session` is the client's, 0 without one; `tell`: the server does not know yet. False: too many. */
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t session, struct span uri, bool tell);
+/* `part`: the session that the server has a part of its own for, 0: it is shared; `tell`: the server does not know yet.
+ * False: too many. */
+bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell);
 void subscribe_leave(struct gateway *gw, struct subscriber *who); /* this one wants to hear of nothing any more */
 void subscribe_attached(struct slot *slot);                       /* a new backend, which knows of none yet */
 void subscribe_updated(struct slot *slot, const struct backend_link *from, const struct message *m);

@@ -157,7 +157,7 @@ static void subscribe_one(struct listen *l, struct span raw, size_t *servers)
 	struct span uri = json_decode(raw, buf_reserve(&text, raw.n));
 
 	if (subscribe_servers(gw, l->scope, uri, servers) > 0)
-		subscribe_add(gw->slots[servers[0]], &l->subscriber, l->local != NULL ? l->local->nonce : 0, uri, true);
+		subscribe_add(gw->slots[servers[0]], &l->subscriber, 0, uri, true);
 	buf_free(&text);
 }
 

@@ -184,9 +184,13 @@ static void turn_over(struct park *p)
 	buf_free(&json);
 }
 
+/* In this very turn it may have been cut, and ends with the next post. */
 static void on_siblings(void *arg)
 {
-	turn_over(arg);
+	struct park *p = arg;
+
+	if (p->call->state == CALL_AT_BACKEND)
+		turn_over(p);
 }
 
 /* ---- its life ---- */

@@ -8,12 +8,6 @@
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
 
-/* The session whose own part of the server it is. */
-static uint64_t part_of(const struct slot *slot, uint64_t session)
-{
-	return slot->conf->isolation == ISOLATION_SESSION ? session : 0;
-}
-
 static struct slot *slot_named(const struct gateway *gw, struct span name)
 {
 	for (size_t i = 0; i < gw->slot_count; i++)
@@ -35,9 +29,9 @@ static void want(struct slot *slot, const struct resource_name *name, bool wante
 	buf_free(&uri);
 }
 
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t session, struct span uri, bool tell)
+bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell)
 {
-	const struct resource_name name = { span_of(slot->conf->name), part_of(slot, session), uri };
+	const struct resource_name name = { span_of(slot->conf->name), part, uri };
 	bool first;
 
 	if (!subscriptions_add(&slot->gw->subscriptions, who, &name, &first))
@@ -94,21 +88,29 @@ static bool check(struct call *c, const struct message *m)
 	return false;
 }
 
-/* Answered here, if one of these servers has told it to us before. */
+/* At a part of the server: it is answered here if that has been told before. */
+static bool join_at(struct call *c, struct slot *slot, uint64_t part, struct span uri)
+{
+	const struct resource_name name = { span_of(slot->conf->name), part, uri };
+
+	if (!subscriptions_have(&c->gw->subscriptions, &name))
+		return false;
+	if (subscribe_add(slot, &c->session->subscriber, part, uri, false))
+		call_answer(c, SPAN("{}"));
+	else
+		call_fail(c, RPC_INVALID_PARAMS, SPAN("too many subscriptions"));
+	return true;
+}
+
+/* The client's own part of a server, or what all of them share. */
 static bool join(struct call *c, struct span uri, const size_t *servers, size_t n)
 {
-	struct gateway *gw = c->gw;
-
 	for (size_t i = 0; i < n; i++) {
-		struct slot *slot = gw->slots[servers[i]];
-		struct resource_name name = { span_of(slot->conf->name), part_of(slot, c->session->nonce), uri };
-		if (!subscriptions_have(&gw->subscriptions, &name))
-			continue;
-		if (subscribe_add(slot, &c->session->subscriber, c->session->nonce, uri, false))
-			call_answer(c, SPAN("{}"));
-		else
-			call_fail(c, RPC_INVALID_PARAMS, SPAN("too many subscriptions"));
-		return true;
+		struct slot *slot = c->gw->slots[servers[i]];
+		if (join_at(c, slot, c->session->nonce, uri))
+			return true;
+		if (slot->conf->isolation != ISOLATION_SESSION && join_at(c, slot, 0, uri))
+			return true;
 	}
 	return false;
 }
@@ -159,8 +161,9 @@ void subscribe_agreed(struct call *c)
 	struct slot *slot = c->slot;
 	struct buf text = { 0 };
 	struct span uri = json_decode(c->uri, buf_reserve(&text, c->uri.n));
-	const struct resource_name name = { span_of(slot->conf->name), part_of(slot, c->client.session), uri };
-	bool kept = c->session != NULL && subscribe_add(slot, &c->session->subscriber, c->client.session, uri, false);
+	const struct resource_name name = { span_of(slot->conf->name), c->at.link != NULL ? c->at.link->session : 0,
+		uri };
+	bool kept = c->session != NULL && subscribe_add(slot, &c->session->subscriber, name.session, uri, false);
 
 	if (!kept && !subscriptions_have(&c->gw->subscriptions, &name))
 		want(slot, &name, false, true); /* its client is gone, and nobody else wants it */

@@ -105,7 +105,7 @@ async function runBackend(name, backend) {
 	if (rows.length === 0) return;
 	const began = Date.now();
 	const { server, stop } = await startBackend(backend, verdict, name);
-	const shared = backend.transport === 'stdio' && backend.isolation === undefined && backend.era !== 'modern';
+	const shared = backend.transport === 'stdio' && backend.isolation === undefined && backend.era === 'legacy';
 	const about = { era: backend.era, ...shared && { roots: CONFIGURED_ROOT } };
 	let gateway, told;
 	try {

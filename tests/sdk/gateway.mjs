@@ -129,7 +129,7 @@ class Gateway {
 		this.directory = temporaryDirectory();
 		marks.add(this.mark);
 		for (const [name, server] of Object.entries(mcpServers)) {
-			mcpServers[name] = { ...server, env: { ...server.env, [MARK]: this.mark } };
+			if (server.command) mcpServers[name] = { ...server, env: { ...server.env, [MARK]: this.mark } };
 		}
 		this.file = path.join(this.directory, 'servers.json');
 		fs.writeFileSync(this.file, JSON.stringify({ mcpServers, lifecycle: NO_LAME_DUCK, ...more }));

@@ -390,7 +390,7 @@ class FakeHttpServer:
     def _capabilities(self):
         capabilities = {"tools": {"listChanged": True}, "logging": {}, "completions": {}}
         if self.knobs.get("resources"):
-            capabilities["resources"] = {"listChanged": True}
+            capabilities["resources"] = {"listChanged": True, "subscribe": True}
         if self.knobs.get("prompts"):
             capabilities["prompts"] = {"listChanged": True}
         return capabilities
@@ -491,7 +491,7 @@ class FakeHttpServer:
             self._list(http, request, *LISTS[method])
         elif method == "tools/call":
             self._call(http, request, session)
-        elif method in ("ping", "logging/setLevel"):
+        elif method in ("ping", "logging/setLevel") or (session is not None and method.startswith("resources/") and method.endswith("subscribe")):
             self._result(http, m, {})
         elif method == "prompts/get":
             self._result(http, m, {"messages": []})

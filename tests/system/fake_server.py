@@ -3,6 +3,9 @@
 
   name, revision, capabilities      what it says of itself; `revision` is answered whatever was asked
   tools, resources, prompts, templates   lists of items (a string is short for a plain item)
+  era             "legacy" (the default), "modern": 2026-07-28 only, or "dual": either, as its first request is
+  discover        what a legacy one does with server/discover: "refuse" (the default; it is not written down then),
+                  "exit", "ignore", or "late": like "ignore", but of a modern one, which answers at the next message
   dumb            never answers initialize
   refuse          revisions that it answers with an error to initialize
   init_error      an error object to answer initialize with
@@ -25,7 +28,7 @@
 Its tools: echo (its text), sleep {ms} (cancellable; {stubborn: true} answers although cancelled), received (all
 messages that came so far, raw), pid, env {name}, ask {method, params} (asks that of the client and answers with the
 message that comes back; {"forget": true}: answers at once; a cancelled one takes its question back), hello (the params
-of initialize), and
+of initialize), meta (the `_meta` of the call), and
 
   script {steps}  does the steps one after another; each is an object with one of
     line          writes that text and a line feed         raw     writes that text as it is
@@ -37,6 +40,8 @@ of initialize), and
     fork          so many grandchildren that ignore SIGTERM and leave the session; {"fork": 1, "same_group": true}
                   stay in the group; with "holds_stdout": true they keep it open
     call_back     sends that request of its own, waits for the answer and remembers it (see `received`)
+    news          {method, params} to each listener (subscriptions/listen) of a modern one
+    unlisten      ends all that listen, by an empty result
     set           {"tools": [...]} replaces a list          stop    goes to sleep for ever (SIGSTOP)
     orphans       so many grandchildren that end at once and are left to whoever reaps them
     flood_for_ever   "stdout" or "stderr": writes there without a line feed and does nothing else
@@ -60,6 +65,9 @@ LISTS = {
     "prompts/list": ("prompts", "name"),
 }
 OWN_TOOLS = ["echo", "sleep", "script", "received", "pid", "env", "ask", "hello"]
+MODERN, META = "2026-07-28", "io.modelcontextprotocol/"
+REMOVED = ("initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe")
+CACHEABLE = (*LISTS, "server/discover", "resources/read")
 
 
 def dumps(value):
@@ -95,7 +103,9 @@ class Server:
         self.timers, self.order = [], 0
         self.received, self.cancelled = [], set()
         self.asked, self.questions = {}, 0
-        self.hello = None
+        self.hello, self.listeners, self.unanswered = None, {}, None
+        self.modern = KNOBS.get("era") == "modern"
+        self.methods = {}
         self.lists = {
             "tools": [*OWN_TOOLS, *KNOBS.get("tools", [])],
             "resources": KNOBS.get("resources", []),
@@ -113,6 +123,10 @@ class Server:
         self.line(dumps(message))
 
     def result(self, id, result):
+        if self.modern:
+            result = {"resultType": "complete", **result}
+            if self.methods.get(dumps(id)) in CACHEABLE:
+                result.update(ttlMs=0, cacheScope="private")
         self.send({"jsonrpc": "2.0", "id": id, "result": result})
 
     def error(self, id, code, message, **more):
@@ -153,9 +167,13 @@ class Server:
         self.buffer += data
         *lines, self.buffer = self.buffer.split(b"\n")
         for line in lines:
+            message = json.loads(line)
+            if message.get("method") == "server/discover" and self.refuses_discover():
+                self.error(message["id"], -32601, "Method not found")
+                continue
             record(line.decode())
             self.received.append(line.decode())
-            self.on_message(json.loads(line))
+            self.on_message(message)
 
     def say_last_words(self, size):
         params = {"level": "info", "data": "x" * 1000}
@@ -164,16 +182,86 @@ class Server:
         if size:
             record("SAID")
 
+    def refuses_discover(self):
+        return KNOBS.get("era", "legacy") == "legacy" and KNOBS.get("discover", "refuse") == "refuse"
+
+    # the modern revision
+
+    def claims(self, m):
+        return ((m.get("params") or {}).get("_meta") or {}).get(META + "protocolVersion")
+
+    def opens(self, m):
+        """What comes before it is known, or decides, of which era it is; true: that was all."""
+        method, id, how = m.get("method"), m.get("id"), KNOBS.get("discover", "refuse")
+        if method == "server/discover" and how in ("ignore", "late"):
+            self.unanswered = m if how == "late" else None
+            return True
+        if method == "server/discover" and KNOBS.get("era", "legacy") == "legacy" and how == "exit":
+            os._exit(1)
+        if self.unanswered:
+            self.discovered(self.unanswered)
+            self.unanswered, KNOBS["discover"] = None, "refuse"
+        if KNOBS.get("era") == "dual" and not self.modern and method != "server/discover" and self.hello is None:
+            self.modern = self.claims(m) == MODERN
+        if method == "server/discover" and self.claims(m) == MODERN:
+            self.discovered(m)
+            return True
+        if self.modern and id is not None and method is not None:
+            self.methods[dumps(id)] = method
+            return self.refused(m)
+        return False
+
+    def refused(self, m):
+        if m["method"] == "initialize" or self.claims(m) not in (None, MODERN):
+            self.error(m["id"], -32022, "Unsupported protocol version", data={"supported": [MODERN]})
+        elif self.claims(m) is None or META + "clientCapabilities" not in m["params"]["_meta"]:
+            self.error(m["id"], -32602, "Invalid _meta")
+        elif m["method"] in REMOVED:
+            self.error(m["id"], -32601, "Method not found")
+        else:
+            return False
+        return True
+
+    def discovered(self, m):
+        was, self.modern = self.modern, True
+        self.methods[dumps(m["id"])] = m["method"]
+        info = {"name": KNOBS.get("name", "fake"), "version": "0"}
+        self.result(m["id"], {"supportedVersions": [MODERN], "capabilities": self.capabilities(), "_meta": {META + "serverInfo": info}})
+        self.modern = was
+
+    def listen(self, m):
+        wanted = m["params"]["notifications"]
+        self.listeners[dumps(m["id"])] = m["id"], wanted
+        self.tell(m["id"], "notifications/subscriptions/acknowledged", {"notifications": wanted})
+
+    def tell(self, listener, method, params):
+        self.send({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": {META + "subscriptionId": listener}}})
+
+    def news(self, method, params):
+        kind = method.split("/")[1]
+        for id, wanted in list(self.listeners.values()):
+            updates = wanted.get("resourceSubscriptions", [])
+            if params.get("uri") in updates if kind == "resources" and "uri" in params else wanted.get(kind + "ListChanged"):
+                self.tell(id, method, params)
+
+    def unlisten(self):
+        for id, _ in self.listeners.values():
+            self.result(id, {})
+        self.listeners.clear()
+
     def on_message(self, m):
         method, id = m.get("method"), m.get("id")
         if method in KNOBS.get("die_on", {}):
             os._exit(KNOBS["die_on"][method])
+        if self.opens(m):
+            return
         if method in KNOBS.get("on", {}):
             self.steps(list(KNOBS["on"][method]), m)
             if "$ID" in dumps(KNOBS["on"][method]):
                 return
         if method == "notifications/cancelled":
             self.cancelled.add(dumps(m["params"]["requestId"]))
+            self.listeners.pop(dumps(m["params"]["requestId"]), None)
             self.take_back(m["params"]["requestId"])
         if method is None and id in self.asked:
             self.text(self.asked.pop(id), dumps(m))
@@ -181,6 +269,8 @@ class Server:
             return
         if method == "initialize":
             self.later(KNOBS.get("init_delay", 0), self.initialize, m)
+        elif method == "subscriptions/listen" and self.modern:
+            self.listen(m)
         elif method == "ping":
             self.result(id, {})
         elif method in LISTS:
@@ -208,19 +298,22 @@ class Server:
         if "init_error" in KNOBS or asked in KNOBS.get("refuse", []):
             self.send({"jsonrpc": "2.0", "id": m["id"], "error": KNOBS.get("init_error", {"code": -32602, "message": "no"})})
             return
-        capabilities = {"tools": {"listChanged": True}, "logging": {}, "completions": {}}
-        if self.lists["resources"] or self.lists["resourceTemplates"]:
-            capabilities["resources"] = {"listChanged": True, "subscribe": KNOBS.get("subscribe", True)}
-        if self.lists["prompts"]:
-            capabilities["prompts"] = {"listChanged": True}
         result = {
             "protocolVersion": KNOBS.get("revision", asked),
-            "capabilities": KNOBS.get("capabilities", capabilities),
+            "capabilities": self.capabilities(),
             "serverInfo": {"name": KNOBS.get("name", "fake"), "version": "0"},
         }
         if "instructions" in KNOBS:
             result["instructions"] = KNOBS["instructions"]
         self.result(m["id"], result)
+
+    def capabilities(self):
+        capabilities = {"tools": {"listChanged": True}, "logging": {}, "completions": {}}
+        if self.lists["resources"] or self.lists["resourceTemplates"]:
+            capabilities["resources"] = {"listChanged": True, "subscribe": KNOBS.get("subscribe", True)}
+        if self.lists["prompts"]:
+            capabilities["prompts"] = {"listChanged": True}
+        return KNOBS.get("capabilities", capabilities)
 
     def list(self, m, kind, key):
         items, page = self.lists[kind], KNOBS.get("page")
@@ -256,6 +349,8 @@ class Server:
             self.ask(id, arguments)
         elif name == "hello":
             self.text(id, dumps(self.hello))
+        elif name == "meta":
+            self.text(id, dumps(m["params"].get("_meta")))
         elif name == "script":
             self.steps(list(arguments["steps"]), m)
         elif name == "received":
@@ -336,6 +431,10 @@ class Server:
                 spawn_survivor(step.get("same_group", False), step.get("holds_stdout", False))
         elif "call_back" in step:
             self.line(self.fill(dumps(step["call_back"]), m))
+        elif "news" in step:
+            self.news(step["news"]["method"], step["news"].get("params", {}))
+        elif "unlisten" in step:
+            self.unlisten()
         elif "set" in step:
             self.lists.update(step["set"])
         elif "orphans" in step:

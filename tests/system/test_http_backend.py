@@ -567,6 +567,51 @@ def test_a_question_that_is_open_when_the_session_is_lost_is_taken_back(sluice, 
     assert not [r for r in server.seen() if r.message.get("id") == "q1"]
 
 
+# subscriptions
+
+
+def updated(uri):
+    return {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("isolation", ["shared", "session"])
+def test_updates_of_a_resource_come_to_who_subscribes_also_after_the_server_was_away(sluice, fake, mode, isolation):
+    server = fake(mode, resources=["a://b", "a://c"])
+    s = sluice.http(servers(f=server.entry(isolation=isolation)))
+
+    def asked(uri):
+        def is_that(r):
+            if r.method == "resources/subscribe":
+                return r.params["uri"] == uri
+            return uri in r.params.get("notifications", {}).get("resourceSubscriptions", [])
+
+        return [r for r in server.seen() if is_that(r)]
+
+    with s.client() as c:
+        news = c.get_stream()
+        assert c.request("resources/subscribe", {"uri": "a://b"}) == {}
+        server.wait(lambda: asked("a://b"))
+        wait_until(lambda: server.push(updated("a://b")) or next_update(news), what="the update")
+        server.forget_sessions()
+        server.drop_all()
+        count = len(asked("a://b"))
+        assert c.text("f__echo", {"text": "x"}, timeout=20 * PATIENCE) == "x"
+        server.wait(lambda: len(asked("a://b")) > count, 10 * PATIENCE)
+        wait_until(lambda: server.push(updated("a://b")) or next_update(news), 10, what="the update afterwards")
+        assert c.request("resources/unsubscribe", {"uri": "a://b"}) == {}
+        if mode == "modern":
+            server.wait(lambda: "resourceSubscriptions" not in server.seen("subscriptions/listen")[-1].params["notifications"])
+
+
+def next_update(news):
+    try:
+        m = news.next_message(0.3)
+    except TimeoutError:
+        return None
+    return m if m and m["method"] == "notifications/resources/updated" else None
+
+
 # TLS
 
 

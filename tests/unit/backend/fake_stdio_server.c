@@ -56,6 +56,16 @@ static void initialize(struct server *s, struct span id)
 		answer(id, "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{}}}");
 }
 
+static void discover(struct server *s, struct span id)
+{
+	if (strcmp(s->start, "ends at discover") == 0)
+		_exit(9);
+	if (strcmp(s->start, "modern") == 0)
+		answer(id, "{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}}}");
+	else if (strcmp(s->start, "ignores discover") != 0)
+		refuse(id, -32601);
+}
+
 static void fill(char c, int n)
 {
 	while (n-- > 0)
@@ -322,6 +332,12 @@ static void got(struct server *s, const struct message *m)
 	case METHOD_INITIALIZE:
 		initialize(s, m->id);
 		return;
+	case METHOD_DISCOVER:
+		discover(s, m->id);
+		return;
+	case METHOD_LISTEN:
+		pass_on(m);
+		return;
 	case METHOD_TOOLS_LIST:
 		list_tools(s, m->id);
 		return;
@@ -335,6 +351,8 @@ static void got(struct server *s, const struct message *m)
 	default:
 		if (m->kind == MESSAGE_RESULT || m->kind == MESSAGE_ERROR)
 			got_answer(s, m);
+		else if (m->kind == MESSAGE_REQUEST)
+			refuse(m->id, -32601);
 	}
 }
 

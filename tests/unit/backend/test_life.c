@@ -12,17 +12,17 @@ static const struct row {
 	const char *next[LIFE_EVENT_COUNT];
 } rows[] = {
 	/* clang-format off */
-	/*                 WANT  NOSPAWN UP      REFUSED MUTE    DEAF    EXIT    GONE    TIME    NOMORE  STOP    FAST    KILL */
-	{ LIFE_STOPPED,  { "STA",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END",  "END" } },
-	{ LIFE_STARTING, { "STA",  "BAC",  "REA",  "FAL",  "FAL",  "FAL",  "FAL",  ".",    "FAL",  "STA",  "STOPPI","STOPPI","STOPPI" } },
-	{ LIFE_READY,    { "REA",  ".",    ".",    ".",    "FAL",  "FAL",  "FAL",  ".",    "PAR",  "REA",  "STOPPI","STOPPI","STOPPI" } },
-	{ LIFE_FALLING,  { "FAL",  ".",    "FAL",  "FAL",  "FAL",  "FAL",  "FAL",  "BAC",  ".",    "STOPPI","STOPPI","STOPPI","STOPPI" } },
-	{ LIFE_BACKOFF,  { "BAC",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    "STA",  "END",  "END",  "END",  "END" } },
-	{ LIFE_PARKING,  { "WAK",  ".",    "PAR",  "PAR",  "PAR",  "PAR",  "PAR",  "IDL",  ".",    "STOPPI","STOPPI","STOPPI","STOPPI" } },
-	{ LIFE_WAKING,   { "WAK",  ".",    "WAK",  "WAK",  "WAK",  "WAK",  "WAK",  "STA",  ".",    "STOPPI","STOPPI","STOPPI","STOPPI" } },
-	{ LIFE_IDLE,     { "STA",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END",  "END" } },
-	{ LIFE_STOPPING, { "STOPPI", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "END", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI" } },
-	{ LIFE_ENDED,    { "END",  ".",    ".",    ".",    ".",    ".",    ".",    ".",    ".",    "END",  "END",  "END",  "END" } },
+	/*                 WANT  NOSPAWN UP      REFUSED ANOTHER MUTE    DEAF    EXIT    GONE    TIME    NOMORE  STOP    FAST    KILL */
+	{ LIFE_STOPPED, { "STA", ".", ".", ".", ".", ".", ".", ".", ".", ".", "END", "END", "END", "END" } },
+	{ LIFE_STARTING, { "STA", "BAC", "REA", "FAL", "WAK", "FAL", "FAL", "FAL", ".", "FAL", "STA", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_READY, { "REA", ".", ".", ".", ".", "FAL", "FAL", "FAL", ".", "PAR", "REA", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_FALLING, { "FAL", ".", "FAL", "FAL", "FAL", "FAL", "FAL", "FAL", "BAC", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_BACKOFF, { "BAC", ".", ".", ".", ".", ".", ".", ".", ".", "STA", "END", "END", "END", "END" } },
+	{ LIFE_PARKING, { "WAK", ".", "PAR", "PAR", "PAR", "PAR", "PAR", "PAR", "IDL", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_WAKING, { "WAK", ".", "WAK", "WAK", "WAK", "WAK", "WAK", "WAK", "STA", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_IDLE, { "STA", ".", ".", ".", ".", ".", ".", ".", ".", ".", "END", "END", "END", "END" } },
+	{ LIFE_STOPPING, { "STOPPI", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "STOPPI", "END", ".", "STOPPI", "STOPPI", "STOPPI", "STOPPI" } },
+	{ LIFE_ENDED, { "END", ".", ".", ".", ".", ".", ".", ".", ".", ".", "END", "END", "END", "END" } },
 	/* clang-format on */
 };
 

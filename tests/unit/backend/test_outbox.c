@@ -21,7 +21,8 @@ static struct outgoing *request(struct backend_call *call, const char *text, con
 	struct message m;
 
 	parse(text, &m);
-	return outgoing_request(call, &m, (struct splice){ name != NULL ? m.name : SPAN_NONE, span_of(name) });
+	return outgoing_request(
+	        call, &m, (struct splice){ name != NULL ? m.name : SPAN_NONE, span_of(name) }, LINE_LEGACY);
 }
 
 static void test_id_token_and_name_are_replaced_and_nothing_else(void **state)
@@ -194,9 +195,65 @@ static void test_a_line_can_be_taken_out_and_clear_forgets_all(void **state)
 	assert_int_equal(o.call_bytes + o.own_bytes, 0);
 }
 
+static struct span text_of(const struct backend_call *call)
+{
+	return (struct span){ call->unsent->text, call->unsent->n };
+}
+
+static struct outgoing *as_it_came(struct backend_call *call, const char *text)
+{
+	struct message m;
+
+	parse(text, &m);
+	return outgoing_request(call, &m, (struct splice){ .out = SPAN_NONE }, LINE_AS_IT_CAME);
+}
+
+#define MODERN_META                                                                                 \
+	"\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                               \
+	"\"io.modelcontextprotocol/clientInfo\":{\"name\":\"sluice\",\"version\":\"" SLUICE_VERSION \
+	"\"},\"io.modelcontextprotocol/clientCapabilities\":{}"
+
+static void test_what_waits_is_written_as_the_server_turns_out_to_want_it(void **state)
+{
+	struct backend_call a = { .id = 7 }, b = { .id = 8 }, sub = { .id = 9 };
+	struct outbox o;
+
+	(void)state;
+	outbox_init(&o);
+	outbox_hold(&o, as_it_came(&a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"));
+	outbox_hold(&o, as_it_came(&b, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"_meta\":{"
+	                               "\"progressToken\":1}}}"));
+	outbox_hold(&o,
+	        as_it_came(&sub, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"resources/subscribe\",\"params\":{}}"));
+	outbox_fit(&o, LINE_MODERN);
+	assert_true(a.modern && b.modern);
+	assert_span_is(text_of(&a),
+	        SPAN("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/list\",\"params\":{\"_meta\":{" MODERN_META
+	             "}}}\n"));
+	assert_span_is(text_of(&b),
+	        SPAN("{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{\"_meta\":{" MODERN_META
+	             ",\"progressToken\":8}}}\n"));
+	assert_null(outbox_first_aside(&o));
+	outbox_set_aside(&o, METHOD_RESOURCES_SUBSCRIBE);
+	assert_ptr_equal(outbox_first_aside(&o), &sub);
+	outbox_fit(&o, LINE_LEGACY); /* another process, of another kind */
+	assert_false(a.modern || b.modern);
+	assert_span_is(
+	        text_of(&b), SPAN("{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{\"_meta\":{"
+	                          "\"progressToken\":8}}}\n"));
+	size_t bytes = a.unsent->n + b.unsent->n + sub.unsent->n;
+	assert_int_equal(o.call_bytes, bytes);
+	outbox_recall(&o);
+	assert_null(outbox_first_aside(&o));
+	assert_int_equal(o.call_bytes, bytes);
+	outbox_clear(&o);
+	assert_true(a.unsent == NULL && b.unsent == NULL && sub.unsent == NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_waits_is_written_as_the_server_turns_out_to_want_it),
 		cmocka_unit_test(test_id_token_and_name_are_replaced_and_nothing_else),
 		cmocka_unit_test(test_lines_go_out_in_order_and_calls_are_sent_from_their_first_byte_on),
 		cmocka_unit_test(test_held_calls_wait_while_our_own_messages_go_out),

@@ -13,8 +13,8 @@ static void test_the_server_is_started_and_serves_calls_under_ids_of_our_own(voi
 	assert_true(run_until(&r, has_no_call));
 	expect_end(&c, END_RESULT, OUTCOME_KNOWN);
 	assert_string_equal(c.answer,
-	        "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"request\":{\"jsonrpc\":\"2.0\",\"id\":3,"
-	        "\"method\":\"tools/call\",\"params\":{\"name\":\"echo\",\"x\":1.0,\"_meta\":{\"progressToken\":3}}}}}");
+	        "{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":{\"request\":{\"jsonrpc\":\"2.0\",\"id\":4,"
+	        "\"method\":\"tools/call\",\"params\":{\"name\":\"echo\",\"x\":1.0,\"_meta\":{\"progressToken\":4}}}}}");
 	call(&r, &c, "error");
 	expect_end(&c, END_SERVER_ERROR, OUTCOME_KNOWN);
 	rig_end(&r);
@@ -65,7 +65,7 @@ static void test_lines_that_are_nobodys_are_skipped_and_counted(void **state)
 	call(&r, &c, "noise");
 	call(&r, &next, "echo");
 	expect_end(&c, END_RESULT, OUTCOME_KNOWN);
-	assert_string_equal(c.answer, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":1}");
+	assert_string_equal(c.answer, "{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":1}");
 	expect_end(&next, END_RESULT, OUTCOME_KNOWN);
 	assert_true(notes_have(&r, "\"data\":1"));
 	assert_int_equal(stats_of(&r).dropped, 8);
@@ -99,7 +99,7 @@ static void test_requests_of_the_server_are_answered_and_never_taken_for_answers
 	expect_end(&c, END_RESULT, OUTCOME_KNOWN);
 	assert_true(notes_have(&r, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"));
 	assert_true(notes_have(&r, "asks 1 \"roots/list\"\n"));
-	assert_true(notes_have(&r, "\"id\":3,\"result\":{\"roots\": []}}"));
+	assert_true(notes_have(&r, "\"id\":4,\"result\":{\"roots\": []}}"));
 	assert_false(notes_have(&r, "asks no more"));
 	rig_end(&r);
 }
@@ -291,7 +291,7 @@ static void test_more_calls_than_the_limit_are_refused(void **state)
 static bool was_told_of_cancel(struct rig *r)
 {
 	return notes_have(
-	        r, "\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3,\"reason\":\"no more\"}");
+	        r, "\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":4,\"reason\":\"no more\"}");
 }
 
 static void test_a_cancelled_call_is_forgotten_and_the_server_told_if_it_knows_it(void **state)

@@ -360,9 +360,80 @@ static void test_a_stop_during_start_backoff_and_idleness_is_obeyed(void **state
 	rig_end(&r);
 }
 
+static void test_a_server_that_ends_at_discover_is_started_again_at_once(void **state)
+{
+	struct rig r;
+	struct call c;
+
+	(void)state;
+	rig_start(&r, "ends at discover");
+	assert_int_equal(stats_of(&r).starts, 2);
+	assert_int_equal(stats_of(&r).restarts, 0);
+	assert_false(notes_have(&r, "backoff"));
+	call(&r, &c, "exit");
+	assert_true(run_until(&r, is_backoff));
+	assert_true(run_until(&r, is_ready));
+	assert_int_equal(stats_of(&r).starts, 3); /* it is known by now */
+	rig_end(&r);
+}
+
+static void test_the_last_process_is_not_replaced_because_it_ends_at_discover(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "ends at discover");
+	rig_new(&r);
+	start(&r);
+	r.b->ops->no_more(r.b);
+	assert_true(run_until(&r, is_stopped));
+	assert_int_equal(stats_of(&r).starts, 1);
+	rig_end(&r);
+}
+
+static void test_a_server_that_says_nothing_to_discover_is_asked_to_initialize(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, "ignores discover");
+	r.conf.startup_timeout_ms = 3000;
+	rig_new(&r);
+	start(&r);
+	assert_true(run_until(&r, is_ready));
+	assert_int_equal(stats_of(&r).starts, 1);
+	rig_end(&r);
+}
+
+static void test_a_modern_server_gets_all_that_each_request_needs(void **state)
+{
+	struct rig r;
+	struct call waiting, c;
+
+	(void)state;
+	rig_open(&r, "modern");
+	rig_new(&r);
+	submit_tool(&r, &waiting, "echo");
+	await(&r, &waiting);
+	expect_end(&waiting, END_RESULT, OUTCOME_KNOWN);
+	assert_non_null(strstr(waiting.answer, "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\""));
+	assert_true(waiting.call.modern);
+	call(&r, &c, "echo");
+	assert_non_null(strstr(c.answer, "\"io.modelcontextprotocol/clientCapabilities\":{}"));
+	assert_true(notes_have(&r, "\"toolsListChanged\":true"));
+	r.b->ops->tell(r.b, METHOD_SET_LEVEL, SPAN("{\"level\":\"debug\"}"));
+	call(&r, &c, "echo");
+	assert_false(notes_have(&r, "logging/setLevel"));
+	rig_end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_server_that_ends_at_discover_is_started_again_at_once),
+		cmocka_unit_test(test_the_last_process_is_not_replaced_because_it_ends_at_discover),
+		cmocka_unit_test(test_a_server_that_says_nothing_to_discover_is_asked_to_initialize),
+		cmocka_unit_test(test_a_modern_server_gets_all_that_each_request_needs),
 		cmocka_unit_test(test_calls_of_a_process_that_dies_end_at_once_and_it_comes_back),
 		cmocka_unit_test(test_an_answer_that_is_still_in_the_pipe_counts),
 		cmocka_unit_test(test_a_descendant_that_holds_the_pipe_holds_up_nobody),

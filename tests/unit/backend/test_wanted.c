@@ -24,9 +24,37 @@ static void test_what_is_wanted_is_kept_once_and_in_order(void **state)
 	wanted_clear(&w);
 }
 
+static void test_what_is_listened_for(void **state)
+{
+	const struct backend_hello none = { .logging = true },
+	                           all = { .tools = true, .resources = true, .subscribe = true };
+	struct wanted w;
+	struct buf out = { 0 };
+
+	(void)state;
+	wanted_init(&w);
+	assert_false(wanted_put_listen(&out, &none, true, &w));
+	assert_false(wanted_put_listen(&out, &all, false, &w));
+	buf_reset(&out);
+	assert_true(wanted_put_listen(&out, &all, true, &w));
+	assert_span_is(
+	        buf_span(&out), SPAN("{\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":false,"
+	                             "\"resourcesListChanged\":true}}"));
+	wanted_set(&w, SPAN("\"u:1\""), true);
+	assert_false(wanted_put_listen(&out, &none, true, &w));
+	buf_reset(&out);
+	assert_true(wanted_put_listen(&out, &all, false, &w));
+	assert_span_is(
+	        buf_span(&out), SPAN("{\"notifications\":{\"toolsListChanged\":false,\"promptsListChanged\":false,"
+	                             "\"resourcesListChanged\":false,\"resourceSubscriptions\":[\"u:1\"]}}"));
+	wanted_clear(&w);
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_listened_for),
 		cmocka_unit_test(test_what_is_wanted_is_kept_once_and_in_order),
 	};
 

@@ -172,19 +172,20 @@ struct stage {
 	struct buf up; /* what all clients got */
 };
 
+struct asked {
+	struct client *c;
+	int id;
+};
+
 struct client {
 	struct stage *s;
 	char name; /* in front of its lines */
 	struct session *session;
 	struct push push;
 	bool pushed;
+	bool sees_answers;     /* they are written down too */
 	struct call *calls[8]; /* by their ids; NULL: ended */
-};
-
-struct asked {
-	struct client *c;
-	int id;
-	struct call *call;
+	struct asked asked[8];
 };
 
 static inline void run(struct stage *s)
@@ -323,10 +324,10 @@ static inline void on_ended(void *arg, enum end_reason why, const struct pieces 
 {
 	struct asked *a = arg;
 
-	(void)json;
+	if (a->c->sees_answers)
+		note(a->c, json);
 	buf_printf(&a->c->s->up, "%c %d ended: %s\n", a->c->name, a->id, end_reason_name(why));
 	a->c->calls[a->id] = NULL;
-	free(a);
 }
 
 static const struct reply_port stage_reply_port = { on_message, on_ended };
@@ -370,7 +371,7 @@ static inline void client_push(struct client *c)
 
 static inline void client_request(struct client *c, int id, const char *method, const char *params)
 {
-	struct asked *a = NEW(struct asked);
+	struct asked *a = &c->asked[id];
 	enum end_reason why;
 	struct buf text = { 0 }, error = { 0 };
 
@@ -381,7 +382,6 @@ static inline void client_request(struct client *c, int id, const char *method, 
 	c->calls[id] = gateway_submit(
 	        c->s->gw, c->session, SCOPE_ALL, &m, &stage_reply_port, a, &(struct refusal){ &why, &error });
 	assert_non_null(c->calls[id]);
-	a->call = c->calls[id];
 	buf_free(&text);
 	buf_free(&error);
 }
@@ -403,6 +403,20 @@ static inline void client_says(struct client *c, const char *text)
 }
 
 /* ---- the server ---- */
+
+/* ... its oldest call, in the modern revision, with a result or an error. */
+static inline void modern_server_answers(struct stage *s, const char *member)
+{
+	struct backend_call *call = list_entry(list_take_first(&s->a->calls), struct backend_call, node);
+	struct buf text = { 0 };
+
+	buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,%s}", member);
+	buf_add_char(&text, '\0');
+	struct message m = parsed(buf_span(&text).p);
+	call->modern = true;
+	call->sink->ended(call, m.kind == MESSAGE_RESULT ? END_RESULT : END_SERVER_ERROR, OUTCOME_KNOWN, &m);
+	buf_free(&text);
+}
 
 /* It answers its oldest call. */
 static inline void server_answers(struct stage *s)
