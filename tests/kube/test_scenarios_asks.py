@@ -109,6 +109,36 @@ def test_s18_a_client_of_the_old_transport_answers_while_draining(sluice):
     assert ends(s) == (1, 0, 0)
 
 
+def rounds(request):
+    """A modern server: it wants an input, and then it has its answer."""
+    got = request.params.get("inputResponses")
+    result = {"resultType": "complete", "content": [{"type": "text", "text": json.dumps(got)}]}
+    if got is None:
+        result = {"resultType": "input_required", "inputRequests": {"k": ELICIT}, "requestState": "state"}
+    body = json.dumps({"jsonrpc": "2.0", "id": request.message["id"], "result": result})
+    return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_s18_a_round_of_input_for_a_modern_server_may_be_finished_while_draining(sluice, answers):
+    with FakeHttpServer("modern", fail={"tools/call": rounds}) as server:
+        s = sluice.http(servers(lifecycle=LONG if answers else GRACE, f=server.entry(stop=STOP)))
+        with s.client(capabilities=ALL, timeout=CUT) as c:
+            o = OpenCall(c, "f__echo", {})
+            question = o.next()
+            assert question["method"] == "elicitation/create"
+            terminate(s)
+            if answers:
+                reply(c, question, ACCEPTED)
+                assert json.loads(o.text()) == {"k": ACCEPTED}
+            else:
+                taken_back, end = o.next(CUT), o.next(CUT)
+                assert taken_back["params"]["requestId"] == question["id"] and is_cut(end)
+        assert s.wait(CUT) == 0
+        assert ends(s) == ((1, 0, 0) if answers else (0, 1, 0))
+        assert len(server.seen("tools/call")) == (2 if answers else 1)
+
+
 # nobody answers
 
 
