@@ -151,7 +151,7 @@ static const struct key limits_keys[] = {
 	{ KEY("maxInFlightPerSession", key_size,     AT(limits.max_in_flight_per_session)), DEFAULT("256"),       RANGE(1, MANY) },
 	{ KEY("maxMessageBytes",       key_size,     AT(limits.max_message_bytes)),         DEFAULT("67108864"),  RANGE(KIB, GIB) },
 	{ KEY("maxBufferedBytes",      key_size,     AT(limits.max_buffered_bytes)),        DEFAULT("268435456"), RANGE(MIB, 64 * GIB) },
-	{ KEY("maxDepth",              key_unsigned, AT(limits.max_depth)),                 DEFAULT("128"),       RANGE(8, 1024) },
+	{ KEY("maxDepth",              key_unsigned, AT(limits.max_depth)),                 DEFAULT("128"),       RANGE(8, 1000) },
 	{ KEY("pageItems",             key_size,     AT(limits.page_items)),                DEFAULT("1000"),      RANGE(1, 100000) },
 	{ 0 },
 };

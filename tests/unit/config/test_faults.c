@@ -162,7 +162,7 @@ static const struct row { const char *json, *message; } errors[] = {
 	{ "{\"http\":{\"basePath\":\"/tools/\"}}",      "http.basePath: must be empty, or start with a slash" },
 	{ "{\"http\":{\"basePath\":\"/a//b\"}}",        "http.basePath: must be empty, or start with a slash" },
 	{ "{\"http\":{\"basePath\":\"/a?b\"}}",         "http.basePath: must be empty, or start with a slash" },
-	{ "{\"limits\":{\"maxDepth\":1.5}}",            "limits.maxDepth: must be a whole number from 8 to 1024" },
+	{ "{\"limits\":{\"maxDepth\":1.5}}",            "limits.maxDepth: must be a whole number from 8 to 1000" },
 	{ "{\"limits\":{\"maxDepth\":-8}}",             "limits.maxDepth: must be a whole number" },
 	{ "{\"limits\":{\"maxDepth\":1e2}}",            "limits.maxDepth: must be a whole number" },
 	{ "{\"limits\":{\"maxInFlight\":0}}",           "limits.maxInFlight: must be a whole number from 1" },
