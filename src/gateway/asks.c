@@ -395,6 +395,15 @@ static unsigned able(const struct target *to)
 	return to->session != NULL ? to->session->info.capabilities : 0;
 }
 
+static void refuse_unable(struct slot *slot, const struct backend_ask *ask, const struct message *m,
+        const struct target *to, unsigned capability)
+{
+	if (to->call != NULL && call_is_modern(to->call))
+		to->call->lacked |= capability;
+	refuse(slot, ask, m, RPC_METHOD_NOT_FOUND, "the client cannot do that",
+	        "the server asks for something that this client cannot do");
+}
+
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
 {
 	struct slot *slot = arg;
@@ -413,8 +422,7 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 	if (fault != NULL)
 		refuse(slot, ask, m, RPC_INVALID_PARAMS, "no client request can be associated with this", fault);
 	else if (!(able(&to) & capability))
-		refuse(slot, ask, m, RPC_METHOD_NOT_FOUND, "the client cannot do that",
-		        "the server asks for something that this client cannot do");
+		refuse_unable(slot, ask, m, &to, capability);
 	else if (to.call != NULL && call_is_modern(to.call))
 		park(slot, ask, to.call, m);
 	else

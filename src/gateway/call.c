@@ -486,6 +486,11 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 		subscribe_agreed(c);
 	if (why == END_RESULT && m != NULL)
 		tasks_begun(c, m);
+	if (m != NULL && lacking_explains(c, m)) {
+		lacking_put_error(c);
+		why = END_REFUSED;
+		m = NULL;
+	}
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

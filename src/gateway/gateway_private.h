@@ -112,8 +112,9 @@ struct call {
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
 	bool safe_to_repeat;
-	bool augmented;          /* a tools/call that asked for a task, of a server that has them */
-	struct buf answer;       /* the gateway's own result or error, complete */
+	bool augmented;    /* a tools/call that asked for a task, of a server that has them */
+	unsigned lacked;   /* of enum client_capability: asked for by the server, not declared by a modern client */
+	struct buf answer; /* the gateway's own result or error, complete */
 	struct buf waiting_text; /* for the server, while it waits for a lease */
 	/* a resource that several servers may have: the text, and those not asked yet */
 	char *kept_text;
@@ -206,6 +207,10 @@ struct splice route_name_splice(struct call *c, struct span raw, struct span tex
 
 /* asks.c */
 struct session *session_of(const struct gateway *gw, uint64_t nonce); /* NULL: it is over */
+
+/* lacking.c */
+bool lacking_explains(const struct call *c, const struct message *answer); /* it failed for what it could not ask */
+void lacking_put_error(struct call *c);                                    /* in the place of that answer */
 
 /* lists.c */
 void serve_list(struct call *c, const struct message *m);

@@ -138,6 +138,26 @@ def test_a_client_that_cannot_is_not_asked(m):
     assert answer["error"]["code"] == -32601
 
 
+FAILURES = {
+    "a result that is an error": '{"jsonrpc":"2.0","id":$ID,"result":{"isError":true,"content":[]}}',
+    "an error": '{"jsonrpc":"2.0","id":$ID,"error":{"code":-32603,"message":"no"}}',
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_a_call_would_have_needed_is_told_when_it_fails_for_that(m, name):
+    steps = [{"call_back": {"jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": SAMPLING}}, {"wait": 200}]
+    params = {"name": "f__script", "arguments": {"steps": [*steps, {"line": FAILURES[name]}]}}
+    status, error = m.error(modern(5, "tools/call", params, capabilities={"elicitation": {}}))
+    assert (status, error["code"]) == (400, -32021)
+    assert error["data"] == {"requiredCapabilities": {"sampling": {}}}
+
+
+def test_a_failure_that_has_other_reasons_stays_what_it_is(m):
+    params = {"name": "f__script", "arguments": {"steps": [{"line": FAILURES["an error"]}]}}
+    assert m.error(modern(5, "tools/call", params))[1]["code"] == -32603
+
+
 def test_where_a_modern_client_cannot_be_asked_the_server_is_refused(sluice):
     knobs = {"on": {"completion/complete": [ask("q"), {"wait": 100}]}, "prompts": ["p"]}
     s = sluice.http(servers(f=fake(knobs)))

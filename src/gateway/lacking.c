@@ -1,0 +1,53 @@
+/*
+ * A modern client declares with each request what it can be asked. When an older server asks for something else, it is
+ * told so, and may still come to a result. When it then fails, the client is told what the request would have needed
+ * (MCP 2026-07-28: -32021, data.requiredCapabilities).
+ */
+#include "gateway/gateway_private.h"
+
+static bool has_failed(const struct message *answer)
+{
+	return answer->kind == MESSAGE_ERROR || span_eq(json_member(answer->result, "isError"), SPAN("true"));
+}
+
+bool lacking_explains(const struct call *c, const struct message *answer)
+{
+	bool is_object = answer->kind == MESSAGE_ERROR || json_type_of(answer->result) == JSON_OBJECT;
+
+	return c->lacked != 0 && is_object && has_failed(answer);
+}
+
+/* {"sampling":{},"elicitation":{"form":{}}} */
+static void put_required(struct json_writer *w, unsigned lacked)
+{
+	json_open(w, '{');
+	if (lacked & CLIENT_SAMPLING)
+		json_member_raw(w, "sampling", SPAN("{}"));
+	if (lacked & CLIENT_ROOTS)
+		json_member_raw(w, "roots", SPAN("{}"));
+	if (lacked & CLIENT_ELICITATION)
+		json_member_raw(w, "elicitation", SPAN("{\"form\":{}}"));
+	else if (lacked & CLIENT_ELICITATION_URL)
+		json_member_raw(w, "elicitation", SPAN("{\"url\":{}}"));
+	json_close(w, '}');
+}
+
+void lacking_put_error(struct call *c)
+{
+	struct json_writer w = json_writer(&c->answer);
+
+	json_open(&w, '{');
+	json_member_text(&w, "jsonrpc", SPAN("2.0"));
+	json_member_raw(&w, "id", c->id);
+	json_key(&w, "error");
+	json_open(&w, '{');
+	json_member_int(&w, "code", RPC_CAPABILITY_MISSING);
+	json_member_text(&w, "message", SPAN("the server needs a capability that the request does not declare"));
+	json_key(&w, "data");
+	json_open(&w, '{');
+	json_key(&w, "requiredCapabilities");
+	put_required(&w, c->lacked);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	json_close(&w, '}');
+}
