@@ -422,11 +422,10 @@ static bool check_hello(const struct message *m, enum revision *revision, struct
 	return true;
 }
 
-bool handshake_names_modern(const struct message *m)
+/* `in` may be anything; so may what it holds by that key. */
+static bool lists_modern(struct span in, const char *key)
 {
-	struct span versions = m->kind == MESSAGE_RESULT && json_type_of(m->result) == JSON_OBJECT
-	                               ? json_member(m->result, "supportedVersions")
-	                               : SPAN_NONE;
+	struct span versions = json_type_of(in) == JSON_OBJECT ? json_member(in, key) : SPAN_NONE;
 	struct json_walk w = json_walk(versions);
 	struct span version;
 
@@ -434,6 +433,16 @@ bool handshake_names_modern(const struct message *m)
 		if (json_string_is(version, revision_name(REVISION_MODERN)))
 			return true;
 	return false;
+}
+
+bool handshake_names_modern(const struct message *m)
+{
+	return m->kind == MESSAGE_RESULT && lists_modern(m->result, "supportedVersions");
+}
+
+bool handshake_invites_modern(const struct message *m)
+{
+	return m->kind == MESSAGE_ERROR && lists_modern(json_member(m->error, "data"), "supported");
 }
 
 static bool check_discovered(const struct message *m, enum revision *revision, struct err *e)

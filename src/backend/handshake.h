@@ -75,6 +75,9 @@ void handshake_discover(struct handshake *h);
 /* True for an answer to server/discover that names the modern revision. */
 bool handshake_names_modern(const struct message *m);
 
+/* True for an error that names it as supported (-32022): another try is welcome. */
+bool handshake_invites_modern(const struct message *m);
+
 /* An answer has come; false: its id is none of ours. */
 bool handshake_answer(struct handshake *h, uint64_t id, const struct message *m, mono_t now);
 

@@ -141,6 +141,7 @@ struct http_backend {
 
 	struct rate complaints;
 	mono_t began_at;
+	bool invited; /* to say server/discover again: once in a start */
 	char why[ERR_TEXT_MAX];
 	uint64_t starts, restarts, dropped;
 	struct buf scratch; /* for a text that lives as long as a function */

@@ -119,6 +119,7 @@ void http_begin(struct http_backend *b)
 	b->fell = false;
 	b->unwell = 0;
 	b->relisting = false;
+	b->invited = false;
 	b->post_status = 0;
 	b->began_at = http_now(b);
 	if (b->site->client == NULL) {
@@ -242,6 +243,10 @@ static void discovered(struct http_backend *b, struct http_trip *t, const struct
 	if (handshake_names_modern(m)) {
 		b->way = HTTP_WAY_MODERN;
 		handshake_answer(&b->handshake, t->id, m, http_now(b));
+	} else if (handshake_invites_modern(m) && !b->invited) {
+		b->invited = true;
+		handshake_reset(&b->handshake);
+		handshake_discover(&b->handshake);
 	} else if (b->site->way == HTTP_WAY_UNKNOWN) {
 		become(b, HTTP_WAY_LEGACY);
 	} else {

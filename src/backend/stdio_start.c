@@ -80,21 +80,6 @@ void stdio_begun(struct stdio *s)
 	s->discover_id = 0;
 }
 
-static bool names_us(const struct message *m)
-{
-	struct span data = m->kind == MESSAGE_ERROR ? json_member(m->error, "data") : SPAN_NONE;
-	struct json_walk w;
-	struct span version;
-
-	if (json_type_of(data) != JSON_OBJECT)
-		return false;
-	w = json_walk(json_member(data, "supported"));
-	while (json_next(&w, NULL, &version))
-		if (json_string_is(version, revision_name(REVISION_MODERN)))
-			return true;
-	return false;
-}
-
 static int64_t code_of(const struct message *m)
 {
 	int64_t code = 0;
@@ -108,7 +93,8 @@ static enum probe_event discovered(const struct message *m)
 {
 	if (handshake_names_modern(m))
 		return PROBE_EV_MODERN;
-	return code_of(m) == RPC_VERSION_UNSUPPORTED && names_us(m) ? PROBE_EV_NAMES_US : PROBE_EV_NOT_MODERN;
+	return code_of(m) == RPC_VERSION_UNSUPPORTED && handshake_invites_modern(m) ? PROBE_EV_NAMES_US
+	                                                                            : PROBE_EV_NOT_MODERN;
 }
 
 static enum probe_event initialized(const struct message *m)
@@ -117,8 +103,9 @@ static enum probe_event initialized(const struct message *m)
 
 	if (m->kind == MESSAGE_RESULT)
 		return PROBE_EV_LEGACY;
-	return code == RPC_VERSION_UNSUPPORTED || code == RPC_METHOD_NOT_FOUND || names_us(m) ? PROBE_EV_NOT_LEGACY
-	                                                                                      : PROBE_EV_REFUSED;
+	return code == RPC_VERSION_UNSUPPORTED || code == RPC_METHOD_NOT_FOUND || handshake_invites_modern(m)
+	               ? PROBE_EV_NOT_LEGACY
+	               : PROBE_EV_REFUSED;
 }
 
 bool stdio_first_answer(struct stdio *s, uint64_t id, const struct message *m)

@@ -433,6 +433,9 @@ class FakeHttpServer:
         m = request.message
         if request.headers.get("mcp-protocol-version") != MODERN or request.headers.get("mcp-method") != request.method:
             self._error(http, m, 400, -32020, "header mismatch")
+        elif request.method == "server/discover" and len(self.seen("server/discover")) <= self.knobs.get("refuses", 0):
+            error = {"code": -32022, "message": "unsupported", "data": {"supported": [MODERN], "requested": MODERN}}
+            http.respond(400, dumps({"jsonrpc": "2.0", "id": m["id"], "error": error}))
         elif request.method == "server/discover":
             result = {"supportedVersions": [MODERN], "capabilities": self._modern_capabilities(), "ttlMs": 0, "cacheScope": "private"}
             self._result(http, m, {**result, "resultType": "complete"})

@@ -72,6 +72,16 @@ def test_a_legacy_server_of_any_revision_is_spoken_to_in_its_words(sluice, fake,
     assert "mcp-session-id" not in first.headers and "mcp-protocol-version" not in first.headers
 
 
+@pytest.mark.parametrize("times,asked", [(1, ["server/discover"] * 2), (9, ["server/discover"] * 2 + ["initialize"])])
+def test_a_server_that_refuses_the_revision_and_names_it_all_the_same_is_asked_once_more(sluice, fake, times, asked):
+    server = fake("modern", refuses=times)
+    s = sluice.http(servers(f=server.entry()), ready=False)
+    wait_until(lambda: len(server.seen()) >= len(asked))
+    assert [r.method for r in server.seen()][: len(asked)] == asked
+    if times == 1:
+        wait_until(lambda: s.health()["backends_connected"] == 1)
+
+
 def test_a_server_without_sessions_works(sluice, fake):
     server = fake(sessions=False, get=False)
     s = sluice.http(servers(f=server.entry()))
