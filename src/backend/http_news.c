@@ -58,10 +58,44 @@ void http_news_open(struct http_backend *b, bool modern)
 	open_now(n);
 }
 
+static void opened(void *arg)
+{
+	struct http_backend *b = arg;
+
+	if (!timer_is_set(&b->opening))
+		return;
+	timer_stop(loop_sched(b->loop), &b->opening);
+	http_release(b);
+}
+
+static void opens_late(void *arg)
+{
+	http_release(arg);
+}
+
+/*
+ * What a server tells or asks on the stream of a session is lost when nobody has opened it, and many servers ask there
+ * in the midst of a call. So the first calls of a session wait for the answer to the GET, which may be that there is no
+ * such stream.
+ */
+void http_news_hold(struct http_backend *b)
+{
+	timer_set_in(loop_sched(b->loop), &b->opening, HTTP_OPENING_MS, opens_late, b);
+}
+
+void http_news_open_first(struct http_backend *b)
+{
+	http_news_open(b, false);
+	if (news_of(b, false)->trip == NULL)
+		opened(b);
+}
+
 void http_news_close(struct http_backend *b, bool modern)
 {
 	struct http_news *n = news_of(b, modern);
 
+	if (!modern)
+		timer_stop(loop_sched(b->loop), &b->opening);
 	timer_stop(loop_sched(b->loop), &n->timer);
 	if (n->trip != NULL)
 		http_trip_end(n->trip);
@@ -102,6 +136,8 @@ void http_news_head(struct http_trip *t)
 
 	if (t->status / 100 == 2)
 		n->failures = 0;
+	if (!t->modern)
+		opened(t->b);
 }
 
 /* 405 is the answer of a server that has none; the others say that asking again is of no use (D2, D3). */
@@ -139,6 +175,8 @@ void http_news_over(struct http_trip *t, enum fetch_end why)
 		http_trip_end(t);
 		return;
 	}
+	if (!t->modern)
+		opened(b);
 	remember_place(n, t);
 	/* A modern server that does not answer the listen, but says no in the body, has no news either. */
 	n->none = is_refused(t, why) || (t->modern && why == FETCH_DONE && t->body == BODY_JSON && t->answered);

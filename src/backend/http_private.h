@@ -20,6 +20,7 @@
 
 #define HTTP_CONNECT_MS 10000 /* until a connection is ready */
 #define HTTP_NOTE_MS 30000    /* for a message that wants no answer */
+#define HTTP_OPENING_MS 1000  /* that calls wait for the answer to the first GET of a session */
 #define HTTP_RETRY_MS 1000    /* before a stream is taken up again, when the server named no time */
 #define HTTP_RETRY_MOST_MS 30000
 #define HTTP_SESSION_ID_MAX 1024
@@ -122,6 +123,7 @@ struct http_backend {
 	struct buf endpoint;      /* HTTP+SSE: where to POST */
 	struct http_trip *sse;    /* HTTP+SSE: its one stream */
 	struct http_news news[2]; /* of the session; of a modern server */
+	struct timer opening;     /* runs while calls wait for the first of these: see http_news_hold */
 
 	/* a modern server that may have sessions for legacy clients too */
 	struct handshake second;
@@ -237,6 +239,8 @@ void http_complain(struct http_backend *b, const char *event, const char *msg, c
 /* http_news.c */
 void http_news_init(struct http_backend *b);
 void http_news_open(struct http_backend *b, bool modern);
+void http_news_hold(struct http_backend *b); /* legacy calls wait from now on, until http_news_open_first is answered */
+void http_news_open_first(struct http_backend *b);
 void http_news_close(struct http_backend *b, bool modern);
 void http_news_renew(struct http_backend *b); /* a modern server's: other things are wanted */
 void http_news_acknowledged(struct http_trip *t);

@@ -73,6 +73,8 @@ bool http_may_go(struct http_backend *b, const struct http_trip *t)
 {
 	if (b->life.state != LIFE_READY || b->healing || (b->relisting && t->mismatch))
 		return false;
+	if (timer_is_set(&b->opening) && !http_goes_modern(b, t->call))
+		return false;
 	if (b->way != HTTP_WAY_MODERN || http_goes_modern(b, t->call) || b->second_is_up || http_answers_itself(b, t))
 		return true;
 	if (b->second.state == HANDSHAKE_OFF)
@@ -324,8 +326,9 @@ static void healed(struct http_backend *b)
 	http_tell_soon(b);
 	log_info(&b->log, "backend_session_healed", "the server has given us another session");
 	http_tell_wanted(b);
+	http_news_hold(b);
 	http_release(b);
-	http_news_open(b, false);
+	http_news_open_first(b);
 }
 
 static void on_done(void *arg, const char *fault)
@@ -345,8 +348,13 @@ static void on_done(void *arg, const char *fault)
 	        F_SPAN("revision", revision_name(b->handshake.hello.revision)), F_STR("way", http_way_name(b->way)),
 	        F_MS("took_ms", mono_diff(http_now(b), b->began_at)));
 	http_tell_wanted(b);
+	if (b->way == HTTP_WAY_LEGACY)
+		http_news_hold(b);
 	http_step(b, LIFE_EV_UP);
-	http_news_open(b, b->way == HTTP_WAY_MODERN);
+	if (b->way == HTTP_WAY_LEGACY)
+		http_news_open_first(b);
+	else
+		http_news_open(b, true);
 }
 
 static void on_warning(void *arg, enum list_kind kind, const char *sentence)
@@ -413,11 +421,13 @@ static void second_done(void *arg, const char *fault)
 	b->site->modern_only = fault != NULL;
 	b->tell_anyway = true;
 	http_tell_soon(b);
+	if (b->second_is_up)
+		http_news_hold(b);
 	http_release(b);
 	if (!b->second_is_up)
 		return;
 	http_tell_wanted(b);
-	http_news_open(b, false);
+	http_news_open_first(b);
 }
 
 const struct handshake_port http_second_port = {

@@ -220,6 +220,7 @@ static void stop_timers(struct http_backend *b)
 
 	timer_stop(sched, &b->timer);
 	timer_stop(sched, &b->close_timer);
+	timer_stop(sched, &b->opening);
 	timer_stop(sched, &b->changed_timer);
 	timer_stop(sched, &b->news[0].timer);
 	timer_stop(sched, &b->news[1].timer);

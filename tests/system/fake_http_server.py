@@ -11,6 +11,7 @@ Knobs, which may be changed at any time (server.knobs["x"] = ...):
   revision        what initialize answers; else what was asked
   sessions        False: it gives no session id
   get             False: GET is 405 (legacy)
+  slow_get        so many seconds pass before a GET is answered
   stream          True: answers are event streams
   ids             True: events have ids, and streams can be taken up again
   crlf            "\\r\\n" or "\\r" as line ends of events
@@ -281,6 +282,8 @@ class FakeHttpServer:
         else:
             http.send(what)
             head, _, body = what.partition(b"\r\n\r\n")
+            while head.startswith(b"HTTP/1.1 1"):
+                head, _, body = body.partition(b"\r\n\r\n")
             if b"content-length: %d\r\n" % len(body) not in head.lower() + b"\r\n":
                 http.drop()
         return True
@@ -369,6 +372,7 @@ class FakeHttpServer:
                 self._event(http, data, id)
             http.end()
             return
+        time.sleep(self.knobs.get("slow_get", 0))
         if self.knobs.get("get", True) is False:
             http.respond(405)
             return

@@ -254,6 +254,27 @@ def test_a_list_that_changes_is_fetched_anew(sluice, fake, mode, listen):
         wait_until(lambda: server.push({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}) or "f__new" in c.tool_names())
 
 
+@pytest.mark.parametrize("knobs", [{}, {"slow_get": 0.3}, {"get": False}, {"slow_get": 0.3, "get": False}])
+def test_the_first_call_of_a_session_waits_for_its_stream(sluice, fake, knobs):
+    server = fake(**knobs)
+    s = sluice.http(servers(f=server.entry()))
+    with s.client() as c:
+        assert c.text("f__echo", {"text": "a"}) == "a"
+    member = server.seen("tools/call")[0].headers["mcp-session-id"]
+    order = [r.verb + (r.method or "") for r in list(server.requests) if r.headers.get("mcp-session-id") == member]
+    assert order.index("GET") < order.index("POSTtools/call")
+
+
+def test_a_stream_that_is_not_answered_holds_no_call_for_long(sluice, fake):
+    server = fake(slow_get=3 * PATIENCE)
+    s = sluice.http(servers(f=server.entry()))
+    with s.client() as c:
+        start = time.monotonic()
+        assert c.text("f__echo", {"text": "a"}) == "a"
+        assert time.monotonic() - start < 2.5 * PATIENCE
+        assert c.text("f__echo", {"text": "b"}) == "b"
+
+
 def test_the_stream_for_news_is_opened_again(sluice, fake):
     server = fake()
     s = sluice.http(servers(f=server.entry()))
