@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
 #include "mcp/bridge.h"
+#include "mcp/older.h"
 #include "json/write.h"
 
 static void on_progress(struct backend_call *at, const struct message *m);
@@ -192,12 +193,15 @@ static struct pieces passed_on(struct call *c, const struct message *answer)
 {
 	struct bridge_asked asked = asked_by(c);
 	struct bridge b = { .n = 0 };
+	struct span old;
 
 	buf_reset(&c->gw->scratch);
 	if (call_is_modern(c))
 		bridge_to_modern(&b, answer, c->at.modern, &asked, &c->gw->scratch);
 	else if (c->at.modern)
 		bridge_to_legacy(&b, answer, &asked, &c->gw->scratch);
+	if (older_content(c->method, answer, c->client.revision, &old, &c->answer))
+		b.splices[b.n++] = (struct splice){ .out = old, .in = buf_span(&c->answer) };
 	b.splices[b.n++] = (struct splice){ .out = answer->id, .in = c->id };
 	b.n += tasks_put_prefixes(c, answer, b.splices + b.n);
 	return pieces_splice(answer->text, b.splices, b.n);
