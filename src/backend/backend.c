@@ -87,7 +87,9 @@ void backend_conf_free(struct backend_conf **conf)
 
 static bool same_presets(const struct backend_conf *a, const struct backend_conf *b)
 {
-	if ((a->presets == NULL) != (b->presets == NULL) || a->preset_count != b->preset_count)
+	if (a->presets == NULL || b->presets == NULL)
+		return a->presets == b->presets;
+	if (a->preset_count != b->preset_count)
 		return false;
 	for (size_t i = 0; i < a->preset_count; i++) {
 		const struct command_preset *x = &a->presets[i], *y = &b->presets[i];

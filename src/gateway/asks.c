@@ -351,6 +351,8 @@ void asks_elicitation_complete(struct slot *slot, const struct message *m)
 static void deliver(struct slot *slot, const struct backend_ask *from, const struct target *to, const struct message *m)
 {
 	struct gateway *gw = slot->gw;
+
+	assert(to->session != NULL); /* or find_target had said so */
 	const struct ask *ask = ask_new(slot, from, to);
 	struct span elicitation = m->method_id == METHOD_ELICITATION ? elicitation_id(m) : SPAN_NONE;
 	char id[ID_MAX], room[SLOT_PREFIX_MAX];

@@ -247,7 +247,9 @@ static void test_what_waits_is_written_as_the_server_turns_out_to_want_it(void *
 	assert_null(outbox_first_aside(&o));
 	assert_int_equal(o.call_bytes, bytes);
 	outbox_clear(&o);
-	assert_true(a.unsent == NULL && b.unsent == NULL && sub.unsent == NULL);
+	assert_null(a.unsent);
+	assert_null(b.unsent);
+	assert_null(sub.unsent);
 }
 
 int main(void)
