@@ -612,7 +612,7 @@ class FakeHttpServer:
             elif "ask" in step:
                 say(step["ask"])
             elif "await" in step:
-                say({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": session.answers.get(timeout=5)}})
+                say({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": session.answers.get(timeout=60)}})
             elif "wait" in step:
                 time.sleep(step["wait"] / 1000)
             elif "event" in step:
