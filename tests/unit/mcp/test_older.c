@@ -68,7 +68,7 @@ static void test_what_is_no_content_stays_as_it_is(void **state)
 		"{\"content\":[7,null]}", "{\"content\":[{\"type\":\"resource_link\"}]}",
 		"{\"content\":[{\"type\":\"resource_link\",\"uri\":7}]}",
 		"{\"content\":[{\"type\":\"audio\",\"data\":1}]}", "{\"messages\":[7,{},{\"content\":[]}]}",
-		"{\"content\":[" TEXT "]}" };
+		("{\"content\":[" TEXT "]}") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
