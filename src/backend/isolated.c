@@ -266,7 +266,7 @@ static void on_main_state(struct isolated *s, enum backend_state now, const char
 		return;
 	}
 	s->main_stopped = true;
-	if (s->count > 0 && s->stopping)
+	if (s->count > 0)
 		s->base.events->state(s->base.arg, BACKEND_STOPPING, why, failures);
 	tell_stopped(s);
 }

@@ -419,8 +419,8 @@ static void test_it_has_stopped_when_all_have(void **state)
 	rig_open(&r);
 	submit(&r, &a, 1, 0);
 	r.b->ops->no_more(r.b);
-	set_state(&r, 0, BACKEND_STOPPED); /* it had no process, the member has */
-	expect(&r.up, "");
+	set_state(&r, 0, BACKEND_STOPPED); /* it had no process, the member has: the gateway must not leave yet */
+	expect(&r.up, "stopping\n");
 	submit(&r, &a, 1, 0);
 	assert_int_equal(a.ends, 0);
 	r.b->ops->stop(r.b, BACKEND_STOP_FAST);
