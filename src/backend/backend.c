@@ -139,6 +139,28 @@ enum backend_change backend_conf_compare(const struct backend_conf *a, const str
 	return same_tuning(a, b) ? BACKEND_SAME : BACKEND_RETUNED;
 }
 
+struct life_conf backend_life_conf(const struct backend_conf *conf)
+{
+	return (struct life_conf){
+		.startup_timeout_ms = conf->startup_timeout_ms,
+		.idle = conf->idle,
+		.idle_ms = conf->idle_ms,
+		.min_idle_ms = conf->min_idle_ms,
+		.max_idle_ms = conf->max_idle_ms,
+	};
+}
+
+enum life_event backend_stop_event(enum backend_stop how)
+{
+	static const enum life_event events[] = {
+		[BACKEND_STOP_LADDER] = LIFE_EV_STOP,
+		[BACKEND_STOP_FAST] = LIFE_EV_STOP_FAST,
+		[BACKEND_STOP_KILL] = LIFE_EV_STOP_KILL,
+	};
+
+	return events[how];
+}
+
 unsigned backend_shared_capabilities(const struct backend_conf *conf)
 {
 	return CLIENT_SAMPLING | CLIENT_ELICITATION | CLIENT_ELICITATION_URL | (conf->roots != NULL ? CLIENT_ROOTS : 0);

@@ -100,6 +100,9 @@ enum backend_change {
 };
 enum backend_change backend_conf_compare(const struct backend_conf *a, const struct backend_conf *b);
 
+/* The part of it that is its life's. */
+struct life_conf backend_life_conf(const struct backend_conf *conf);
+
 /*
  * Who is behind a call, as far as the server has to know: its capabilities limit what it may ask of this client. Part
  * of the gateway's call, with all that it points to.
@@ -209,6 +212,9 @@ struct backend_events {
 
 /* How to stop: politely by the ladder, quickly (second signal), or at once. */
 enum backend_stop { BACKEND_STOP_LADDER, BACKEND_STOP_FAST, BACKEND_STOP_KILL };
+
+/* What that is to its life. */
+enum life_event backend_stop_event(enum backend_stop how);
 
 struct backend_stats {
 	enum backend_state state;

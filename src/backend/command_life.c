@@ -7,16 +7,6 @@
 
 #define LIST_BYTES ((size_t)16 << 20) /* of all tools as JSON */
 
-/* splitmix64, for jitter only */
-static uint64_t next_random(struct command *c)
-{
-	uint64_t z = c->random += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 void command_explain(struct command *c, const char *format, ...)
 {
 	va_list ap;
@@ -28,26 +18,13 @@ void command_explain(struct command *c, const char *format, ...)
 
 /* --- news for the gateway, posted --- */
 
-static const char *why_now(const struct command *c)
-{
-	switch (life_shown(c->life.state)) {
-	case BACKEND_BACKOFF:
-		return c->why;
-	case BACKEND_STOPPING:
-	case BACKEND_STOPPED:
-		return "asked to stop";
-	default:
-		return "";
-	}
-}
-
 static void tell_soon(struct command *c);
 
 static void tell_state(void *arg)
 {
 	struct command *c = arg;
 	enum backend_state now = life_shown(c->life.state);
-	const char *why = why_now(c);
+	const char *why = life_why(&c->life, c->why);
 
 	if (!list_is_empty(&c->pending.ending) || !list_is_empty(&c->answered)) { /* ends of calls come first */
 		tell_soon(c);
@@ -126,7 +103,7 @@ static void discover(struct command *c)
 void command_step(struct command *c, enum life_event event)
 {
 	enum life_state from = c->life.state;
-	struct life_step step = life_on(&c->life, event, command_now(c), next_random(c));
+	struct life_step step = life_on(&c->life, event, command_now(c), life_random(&c->random));
 	unsigned todo = step.actions;
 
 	if (c->life.state != from)

@@ -58,13 +58,7 @@ static void tell(struct backend *b, enum method method, struct span params)
 
 static void stop(struct backend *b, enum backend_stop how)
 {
-	static const enum life_event events[] = {
-		[BACKEND_STOP_LADDER] = LIFE_EV_STOP,
-		[BACKEND_STOP_FAST] = LIFE_EV_STOP_FAST,
-		[BACKEND_STOP_KILL] = LIFE_EV_STOP_KILL,
-	};
-
-	command_step(command_of(b), events[how]);
+	command_step(command_of(b), backend_stop_event(how));
 }
 
 /* Every call needs a process of its own, and so does each help text that is not read yet. */

@@ -3,16 +3,6 @@
 
 #include "backend/http_private.h"
 
-/* splitmix64, for jitter only */
-static uint64_t next_random(struct http_backend *b)
-{
-	uint64_t z = b->random += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 void http_explain(struct http_backend *b, const char *format, ...)
 {
 	va_list ap;
@@ -24,26 +14,11 @@ void http_explain(struct http_backend *b, const char *format, ...)
 
 /* --- news for the gateway, posted --- */
 
-static const char *why_now(const struct http_backend *b)
-{
-	switch (life_shown(b->life.state)) {
-	case BACKEND_BACKOFF:
-		return b->why;
-	case BACKEND_IDLE:
-		return "not in use";
-	case BACKEND_STOPPING:
-	case BACKEND_STOPPED:
-		return "asked to stop";
-	default:
-		return "";
-	}
-}
-
 static void tell_state(void *arg)
 {
 	struct http_backend *b = arg;
 	enum backend_state now = life_shown(b->life.state);
-	const char *why = why_now(b);
+	const char *why = life_why(&b->life, b->why);
 
 	if (!list_is_empty(&b->pending.ending)) { /* ends of calls come first */
 		http_tell_soon(b);
@@ -160,7 +135,7 @@ static bool is_leaving(const struct http_backend *b)
 void http_step(struct http_backend *b, enum life_event event)
 {
 	enum life_state from = b->life.state;
-	struct life_step step = life_on(&b->life, event, http_now(b), next_random(b));
+	struct life_step step = life_on(&b->life, event, http_now(b), life_random(&b->random));
 	unsigned todo = step.actions;
 	bool closes = todo & (LIFE_DO_LADDER | LIFE_DO_FAST | LIFE_DO_KILL);
 

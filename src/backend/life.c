@@ -402,3 +402,27 @@ const char *life_event_name(enum life_event e)
 	assert(e < LIFE_EVENT_COUNT);
 	return names[e];
 }
+
+uint64_t life_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+const char *life_why(const struct life *l, const char *fault)
+{
+	switch (life_shown(l->state)) {
+	case BACKEND_BACKOFF:
+		return fault;
+	case BACKEND_IDLE:
+		return "not in use";
+	case BACKEND_STOPPING:
+	case BACKEND_STOPPED:
+		return "asked to stop";
+	default:
+		return "";
+	}
+}

@@ -127,6 +127,12 @@ void life_init(struct life *l, const struct life_conf *conf);
  */
 struct life_step life_on(struct life *l, enum life_event event, mono_t now, uint64_t random);
 
+/* The next `random` for life_on, by splitmix64: for jitter only. `state` begins as a seed. */
+uint64_t life_random(uint64_t *state);
+
+/* Why it is in the state that it is shown in: `fault` for BACKOFF, empty when there is nothing to say. */
+const char *life_why(const struct life *l, const char *fault);
+
 /* The cell as it stands, for tests. */
 struct life_step life_cell(enum life_state state, enum life_event event);
 

@@ -147,13 +147,7 @@ static void want_updates(struct backend *b, uint64_t session, struct span uri, b
 
 static void stop(struct backend *b, enum backend_stop how)
 {
-	static const enum life_event events[] = {
-		[BACKEND_STOP_LADDER] = LIFE_EV_STOP,
-		[BACKEND_STOP_FAST] = LIFE_EV_STOP_FAST,
-		[BACKEND_STOP_KILL] = LIFE_EV_STOP_KILL,
-	};
-
-	stdio_step(stdio_of(b), events[how]);
+	stdio_step(stdio_of(b), backend_stop_event(how));
 }
 
 static void no_more(struct backend *b)
@@ -187,13 +181,7 @@ static void take_conf(struct stdio *s, const struct backend_conf *conf)
 		.stop_term_ms = conf->stop_term_ms,
 		.output_ms = OUTPUT_MS,
 	};
-	s->life.conf = (struct life_conf){
-		.startup_timeout_ms = conf->startup_timeout_ms,
-		.idle = conf->idle,
-		.idle_ms = conf->idle_ms,
-		.min_idle_ms = conf->min_idle_ms,
-		.max_idle_ms = conf->max_idle_ms,
-	};
+	s->life.conf = backend_life_conf(conf);
 }
 
 static void configure(struct backend *b, const struct backend_conf *conf)

@@ -6,16 +6,6 @@
 #include "backend/stdio_private.h"
 #include "base/fd.h"
 
-/* splitmix64, for jitter only */
-static uint64_t next_random(struct stdio *s)
-{
-	uint64_t z = s->random += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 void stdio_explain(struct stdio *s, const char *format, ...)
 {
 	va_list ap;
@@ -27,28 +17,13 @@ void stdio_explain(struct stdio *s, const char *format, ...)
 
 /* --- news for the gateway, posted --- */
 
-static const char *why_now(const struct stdio *s)
-{
-	switch (life_shown(s->life.state)) {
-	case BACKEND_BACKOFF:
-		return s->why;
-	case BACKEND_IDLE:
-		return "not in use";
-	case BACKEND_STOPPING:
-	case BACKEND_STOPPED:
-		return "asked to stop";
-	default:
-		return "";
-	}
-}
-
 static void tell_soon(struct stdio *s);
 
 static void tell_state(void *arg)
 {
 	struct stdio *s = arg;
 	enum backend_state now = life_shown(s->life.state);
-	const char *why = why_now(s);
+	const char *why = life_why(&s->life, s->why);
 
 	if (!list_is_empty(&s->pending.ending)) { /* ends of calls come first */
 		tell_soon(s);
@@ -138,7 +113,7 @@ static void spawn(struct stdio *s);
 void stdio_step(struct stdio *s, enum life_event event)
 {
 	enum life_state from = s->life.state;
-	struct life_step step = life_on(&s->life, event, stdio_now(s), next_random(s));
+	struct life_step step = life_on(&s->life, event, stdio_now(s), life_random(&s->random));
 	unsigned todo = step.actions;
 
 	if (s->life.state != from)

@@ -140,15 +140,10 @@ static void end_session(struct backend *base, uint64_t session)
 
 static void stop(struct backend *base, enum backend_stop how)
 {
-	static const enum life_event events[] = {
-		[BACKEND_STOP_LADDER] = LIFE_EV_STOP,
-		[BACKEND_STOP_FAST] = LIFE_EV_STOP_FAST,
-		[BACKEND_STOP_KILL] = LIFE_EV_STOP_KILL,
-	};
 	struct http_backend *b = http_of(base);
 
 	b->asked = true;
-	http_step(b, events[how]);
+	http_step(b, backend_stop_event(how));
 	http_close_on(b);
 }
 
@@ -178,13 +173,7 @@ static void take_conf(struct http_backend *b, const struct backend_conf *conf)
 	b->base.conf = conf;
 	b->log.about = F_STR("backend", conf->name);
 	b->has_agent = has_header(conf, SPAN("User-Agent"));
-	b->life.conf = (struct life_conf){
-		.startup_timeout_ms = conf->startup_timeout_ms,
-		.idle = conf->idle,
-		.idle_ms = conf->idle_ms,
-		.min_idle_ms = conf->min_idle_ms,
-		.max_idle_ms = conf->max_idle_ms,
-	};
+	b->life.conf = backend_life_conf(conf);
 }
 
 static void configure(struct backend *base, const struct backend_conf *conf)
