@@ -34,20 +34,14 @@ static void put_required(struct json_writer *w, unsigned lacked)
 
 void lacking_put_error(struct call *c)
 {
-	struct json_writer w = json_writer(&c->answer);
+	struct buf data = { 0 };
+	struct json_writer w = json_writer(&data);
 
-	json_open(&w, '{');
-	json_member_text(&w, "jsonrpc", SPAN("2.0"));
-	json_member_raw(&w, "id", c->id);
-	json_key(&w, "error");
-	json_open(&w, '{');
-	json_member_int(&w, "code", RPC_CAPABILITY_MISSING);
-	json_member_text(&w, "message", SPAN("the server needs a capability that the request does not declare"));
-	json_key(&w, "data");
 	json_open(&w, '{');
 	json_key(&w, "requiredCapabilities");
 	put_required(&w, c->lacked);
 	json_close(&w, '}');
-	json_close(&w, '}');
-	json_close(&w, '}');
+	rpc_put_error_data(&c->answer, c->id, RPC_CAPABILITY_MISSING,
+	        SPAN("the server needs a capability that the request does not declare"), buf_span(&data));
+	buf_free(&data);
 }

@@ -110,18 +110,9 @@ static bool is_of_revision(const struct call *c)
 
 static void fail_capability(struct call *c)
 {
-	struct json_writer w = json_writer(&c->answer);
-
-	json_open(&w, '{');
-	json_member_text(&w, "jsonrpc", SPAN("2.0"));
-	json_member_raw(&w, "id", c->id);
-	json_key(&w, "error");
-	json_open(&w, '{');
-	json_member_int(&w, "code", RPC_CAPABILITY_MISSING);
-	json_member_text(&w, "message", SPAN("the request does not declare the extension " EXTENSION_TASKS));
-	json_member_raw(&w, "data", SPAN("{\"requiredCapabilities\":{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}}"));
-	json_close(&w, '}');
-	json_close(&w, '}');
+	rpc_put_error_data(&c->answer, c->id, RPC_CAPABILITY_MISSING,
+	        SPAN("the request does not declare the extension " EXTENSION_TASKS),
+	        SPAN("{\"requiredCapabilities\":{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}}"));
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 

@@ -331,19 +331,13 @@ void bridge_put_result(struct buf *out, const struct bridge_asked *asked, struct
 
 void bridge_put_not_found(struct buf *out, struct span id, struct span uri, bool modern)
 {
-	struct json_writer w = json_writer(out);
+	struct buf data = { 0 };
+	struct json_writer w = json_writer(&data);
 
-	json_open(&w, '{');
-	json_member_text(&w, "jsonrpc", SPAN("2.0"));
-	json_member_raw(&w, "id", id);
-	json_key(&w, "error");
-	json_open(&w, '{');
-	json_member_int(&w, "code", modern ? RPC_INVALID_PARAMS : RPC_NOT_FOUND);
-	json_member_text(&w, "message", SPAN("resource not found"));
-	json_key(&w, "data");
 	json_open(&w, '{');
 	json_member_raw(&w, "uri", uri);
 	json_close(&w, '}');
-	json_close(&w, '}');
-	json_close(&w, '}');
+	rpc_put_error_data(
+	        out, id, modern ? RPC_INVALID_PARAMS : RPC_NOT_FOUND, SPAN("resource not found"), buf_span(&data));
+	buf_free(&data);
 }

@@ -215,13 +215,20 @@ static void open_error(struct json_writer *w, int code, struct span sentence)
 	json_member_text(w, "message", sentence);
 }
 
-void rpc_put_error(struct buf *out, struct span id, int code, struct span sentence)
+void rpc_put_error_data(struct buf *out, struct span id, int code, struct span sentence, struct span data)
 {
 	struct json_writer w = open_answer(out, id);
 
 	open_error(&w, code, sentence);
+	if (span_is_set(data))
+		json_member_raw(&w, "data", data);
 	json_close(&w, '}');
 	json_close(&w, '}');
+}
+
+void rpc_put_error(struct buf *out, struct span id, int code, struct span sentence)
+{
+	rpc_put_error_data(out, id, code, sentence, SPAN_NONE);
 }
 
 void rpc_put_end(struct buf *out, struct span id, const struct rpc_end *end)

@@ -63,9 +63,11 @@ bool message_parse(struct span text, unsigned max_depth, struct message *m, stru
 
 /*
  * Error answers. `id` is raw JSON; when it is not set the member is left out, as the schema of 2025-11-25 wants.
- * rpc_put_end: -32603 with the data of interface.md, section 3 (reason, outcome, backend, retryable).
+ * rpc_put_error_data: with data, a raw JSON value; not set: without. rpc_put_end: -32603 with the data of interface.md,
+ * section 3 (reason, outcome, backend, retryable).
  */
 void rpc_put_error(struct buf *out, struct span id, int code, struct span sentence);
+void rpc_put_error_data(struct buf *out, struct span id, int code, struct span sentence, struct span data);
 struct rpc_end {
 	enum end_reason why;
 	enum outcome outcome; /* not OUTCOME_KNOWN */

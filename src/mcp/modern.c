@@ -136,20 +136,13 @@ bool modern_check(const struct message *m, const struct request_meta *meta, cons
 void modern_put_fault(
         struct buf *out, struct span id, const struct modern_fault *fault, const struct request_meta *meta)
 {
-	struct json_writer w = json_writer(out);
+	struct buf data = { 0 };
+	struct json_writer w = json_writer(&data);
 
 	if (fault->code != RPC_VERSION_UNSUPPORTED) {
 		rpc_put_error(out, id, fault->code, span_of(fault->sentence));
 		return;
 	}
-	json_open(&w, '{');
-	json_member_text(&w, "jsonrpc", SPAN("2.0"));
-	json_member_raw(&w, "id", id);
-	json_key(&w, "error");
-	json_open(&w, '{');
-	json_member_int(&w, "code", fault->code);
-	json_member_text(&w, "message", span_of(fault->sentence));
-	json_key(&w, "data");
 	json_open(&w, '{');
 	json_key(&w, "supported");
 	json_open(&w, '[');
@@ -157,6 +150,6 @@ void modern_put_fault(
 	json_close(&w, ']');
 	json_member_raw(&w, "requested", meta->version);
 	json_close(&w, '}');
-	json_close(&w, '}');
-	json_close(&w, '}');
+	rpc_put_error_data(out, id, fault->code, span_of(fault->sentence), buf_span(&data));
+	buf_free(&data);
 }
