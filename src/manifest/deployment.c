@@ -50,6 +50,19 @@ void found_child(
 	va_end(ap);
 }
 
+struct seconds_text seconds_text(msec_t ms)
+{
+	struct seconds_text s;
+	int n = snprintf(s.text, sizeof(s.text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+
+	while (s.text[n - 1] == '0')
+		n--;
+	if (s.text[n - 1] == '.')
+		n--;
+	snprintf(s.text + n, sizeof(s.text) - (size_t)n, " s");
+	return s;
+}
+
 void deployment_each_rule(void (*visit)(void *arg, const struct rule *rule), void *arg)
 {
 	for (size_t i = 0; i < TABLE_COUNT; i++)
@@ -97,10 +110,14 @@ bool deployment_check(struct span text, const struct config *config, struct depl
 	const struct yaml_node *documents;
 	struct arena trees = { 0 };
 	struct workload w;
+	struct documents all = { 0 };
 	bool good = yaml_parse(&trees, text, &documents, e);
 
+	if (good)
+		all = documents_of(&trees, documents);
+	if (all.count > DOCUMENTS_MAX)
+		good = err_set(e, "there are more than %d objects in it", DOCUMENTS_MAX);
 	if (good) {
-		struct documents all = documents_of(&trees, documents);
 		for (size_t i = 0; i < all.count; i++)
 			if (workload_read(&w, &all, all.items[i]))
 				check_workload(d, &w, &all, config);

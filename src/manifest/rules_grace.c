@@ -88,7 +88,7 @@ static void longer(struct check *c, const struct rule *rule)
 
 	if (g.known && g.planned_ms > c->w->grace_ms)
 		found(c, rule, g.at != NULL ? g.at : c->w->grace_at, NULL, "%s says %s, the pod has %s", g.teller,
-		        duration_text(g.told_ms).text, duration_text(c->w->grace_ms).text);
+		        seconds_text(g.told_ms).text, seconds_text(c->w->grace_ms).text);
 }
 
 static void hook_not_subtracted(struct check *c, const struct rule *rule)
@@ -97,16 +97,16 @@ static void hook_not_subtracted(struct check *c, const struct rule *rule)
 
 	if (g.known && g.planned_ms <= c->w->grace_ms && g.planned_ms > g.left_ms)
 		found(c, rule, c->w->hook.at, NULL, "%s plans with %s after SIGTERM, the hook leaves %s", g.teller,
-		        duration_text(g.planned_ms).text, duration_text(g.left_ms).text);
+		        seconds_text(g.planned_ms).text, seconds_text(g.left_ms).text);
 }
 
 static void shorter(struct check *c, const struct rule *rule)
 {
 	struct grace g = grace_of(c->w);
 
-	if (g.known && g.planned_ms < g.left_ms && c->w->grace_ms > 0)
+	if (g.known && g.planned_ms < g.left_ms && c->w->grace_ms > 0 && !c->w->sidecar)
 		found(c, rule, g.at != NULL ? g.at : c->w->grace_at, NULL, "planned are %s of %s",
-		        duration_text(g.planned_ms).text, duration_text(g.left_ms).text);
+		        seconds_text(g.planned_ms).text, seconds_text(g.left_ms).text);
 }
 
 static void not_told(struct check *c, const struct rule *rule)
@@ -115,7 +115,7 @@ static void not_told(struct check *c, const struct rule *rule)
 
 	if (g.at == NULL && !g.known && c->w->grace_ms != g.told_ms)
 		found_child(c, rule, c->w->container, "env", "the pod has %s, the default is %s",
-		        duration_text(c->w->grace_ms).text, duration_text(g.told_ms).text);
+		        seconds_text(c->w->grace_ms).text, seconds_text(g.told_ms).text);
 }
 
 static void clipped(struct check *c, const struct rule *rule, enum budget_clip clip, const char *before)
@@ -125,7 +125,7 @@ static void clipped(struct check *c, const struct rule *rule, enum budget_clip c
 
 	if ((b.clipped & clip) != 0)
 		found(c, rule, c->w->grace_at, c->w->grace_at == c->w->spec ? "terminationGracePeriodSeconds" : NULL,
-		        "%s %s", before, duration_text(conf.grace_ms).text);
+		        "%s %s", before, seconds_text(conf.grace_ms).text);
 }
 
 static void lame_duck(struct check *c, const struct rule *rule)
@@ -154,8 +154,8 @@ static void calls(struct check *c, const struct rule *rule)
 			longest = c->w->config->servers[i].request_timeout_ms;
 	if (room < longest && (b.clipped & CLIP_LAME_DUCK) == 0)
 		found(c, rule, c->w->grace_at, c->w->grace_at == c->w->spec ? "terminationGracePeriodSeconds" : NULL,
-		        "after lame-duck there are %s for calls, which may take %s", duration_text(room).text,
-		        duration_text(longest).text);
+		        "after lame-duck there are %s for calls, which may take %s", seconds_text(room).text,
+		        seconds_text(longest).text);
 }
 
 const struct rule grace_rules[] = {

@@ -1,5 +1,4 @@
 /* preStop hooks, and the signal that comes after them. */
-#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define LEAST_MS ((msec_t)2000)
@@ -15,8 +14,8 @@ static void too_long(struct check *c, const struct rule *rule)
 	const struct hook *h = &c->w->hook;
 
 	if (h->takes_ms > 0 && h->takes_ms + LEAST_MS >= c->w->grace_ms)
-		found(c, rule, h->at, NULL, "the hook takes %s of %s", duration_text(h->takes_ms).text,
-		        duration_text(c->w->grace_ms).text);
+		found(c, rule, h->at, NULL, "the hook takes %s of %s", seconds_text(h->takes_ms).text,
+		        seconds_text(c->w->grace_ms).text);
 }
 
 static void sleeps(struct check *c, const struct rule *rule)
@@ -24,8 +23,8 @@ static void sleeps(struct check *c, const struct rule *rule)
 	const struct hook *h = &c->w->hook;
 
 	if (h->takes_ms > 0 && c->w->config_seen && c->w->config->lifecycle.lame_duck_min_ms > 0)
-		found(c, rule, h->at, NULL, "%s of sleep, and then lameDuck.min of %s", duration_text(h->takes_ms).text,
-		        duration_text(c->w->config->lifecycle.lame_duck_min_ms).text);
+		found(c, rule, h->at, NULL, "%s of sleep, and then lameDuck.min of %s", seconds_text(h->takes_ms).text,
+		        seconds_text(c->w->config->lifecycle.lame_duck_min_ms).text);
 }
 
 static void foreign_program(struct check *c, const struct rule *rule)

@@ -1,5 +1,4 @@
 /* Probes: what is asked, where, how often. */
-#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define EAGER_S 5           /* eager servers hold /startupz for so long at most */
@@ -139,7 +138,7 @@ static void startup_short(struct check *c, const struct rule *rule)
 	}
 	if (p->at != NULL && patience_s(p) * 1000 < needed)
 		found_child(c, rule, p->at, "failureThreshold", "it ends after %lld s, %s may take %s",
-		        (long long)patience_s(p), who, duration_text(needed).text);
+		        (long long)patience_s(p), who, seconds_text(needed).text);
 }
 
 static void readiness_slow(struct check *c, const struct rule *rule)

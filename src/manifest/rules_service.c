@@ -1,28 +1,22 @@
 /* The Services in front of it. */
-#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define NLB_MS ((msec_t)120000) /* for so long a network load balancer sends traffic to a pod that is gone */
+
+static bool is_service(const struct workload *w, const struct yaml_node *object)
+{
+	return yaml_is(yaml_child(object, "kind"), "Service") && workload_selected(w, yaml_at(object, "spec.selector"));
+}
 
 /* The next Service that selects the pods; *at is where to go on. */
 static const struct yaml_node *next_service(const struct check *c, size_t *at)
 {
 	while (*at < c->all->count) {
 		const struct yaml_node *object = c->all->items[(*at)++];
-		if (yaml_is(yaml_child(object, "kind"), "Service") &&
-		        workload_selected(c->w, yaml_at(object, "spec.selector")))
+		if (is_service(c->w, object))
 			return object;
 	}
 	return NULL;
-}
-
-static void not_ready(struct check *c, const struct rule *rule)
-{
-	const struct yaml_node *service, *at;
-
-	for (size_t i = 0; (service = next_service(c, &i)) != NULL;)
-		if (yaml_is_true(at = yaml_at(service, "spec.publishNotReadyAddresses")))
-			found(c, rule, at, NULL, "publishNotReadyAddresses: true");
 }
 
 /* The container's port that a Service's port leads to; 0: there is none of that name. */
@@ -40,6 +34,26 @@ static int64_t target_of(const struct workload *w, const struct yaml_node *port)
 		        yaml_int(yaml_child(p, "containerPort"), &number))
 			return number;
 	return 0;
+}
+
+bool service_leads_to(const struct workload *w, const struct yaml_node *object, int64_t port)
+{
+	const struct yaml_node *p = is_service(w, object) ? yaml_items(yaml_at(object, "spec.ports")) : NULL;
+
+	while (p != NULL && target_of(w, p) != port)
+		p = p->next;
+	return p != NULL;
+}
+
+/* Of a Service for clients: metrics are wanted of pods that are not ready, too. */
+static void not_ready(struct check *c, const struct rule *rule)
+{
+	const struct yaml_node *service, *at;
+
+	for (size_t i = 0; (service = next_service(c, &i)) != NULL;)
+		if (yaml_is_true(at = yaml_at(service, "spec.publishNotReadyAddresses")) &&
+		        service_leads_to(c->w, service, c->w->start.main.port))
+			found(c, rule, at, NULL, "publishNotReadyAddresses: true");
 }
 
 static void lost_port(struct check *c, const struct rule *rule)
@@ -90,7 +104,7 @@ static void slow_balancer(struct check *c, const struct rule *rule)
 
 	for (size_t i = 0; (service = next_service(c, &i)) != NULL;)
 		if (is_public(service) && (at = nlb_of(service)) != NULL && c->w->config_seen && most < NLB_MS)
-			found(c, rule, at, NULL, "lame-duck ends after %s", duration_text(most).text);
+			found(c, rule, at, NULL, "lame-duck ends after %s", seconds_text(most).text);
 }
 
 const struct rule service_rules[] = {

@@ -9,11 +9,24 @@ static void no_http(struct check *c, const struct rule *rule)
 		found_child(c, rule, c->w->container, "args", "serve without --http");
 }
 
+/* With other containers in the pod it may be there for them alone; not when a Service leads to it. */
+static bool is_for_the_world(const struct check *c)
+{
+	const struct yaml_node *first = yaml_items(yaml_child(c->w->spec, "containers"));
+
+	if (!c->w->sidecar && first != NULL && first->next == NULL)
+		return true;
+	for (size_t i = 0; i < c->all->count; i++)
+		if (service_leads_to(c->w, c->all->items[i], c->w->start.main.port))
+			return true;
+	return false;
+}
+
 static void main_loopback(struct check *c, const struct rule *rule)
 {
 	const struct listening *l = &c->w->start.main;
 
-	if (l->known && l->on && l->loopback)
+	if (l->known && l->on && l->loopback && is_for_the_world(c))
 		found(c, rule, l->at, NULL, "%.*s", SPAN_ARG(yaml_text(l->at)));
 }
 

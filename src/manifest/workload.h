@@ -84,6 +84,8 @@ struct documents {
 
 struct documents documents_of(struct arena *a, const struct yaml_node *first);
 
+#define DOCUMENTS_MAX 2000 /* that a check looks at: each workload is compared with all others */
+
 /*
  * The container of `document` that runs the gateway, and what is said about it there and in the others; false when it
  * has none. The configuration is not filled in: settings.h does.

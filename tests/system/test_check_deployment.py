@@ -58,7 +58,7 @@ def test_the_configuration_may_be_given_beside_it(sluice):
     text = GOOD.replace("MCP_GRACE_PERIOD", "OTHER")
     code, out = check(sluice, text, "--config", sluice.write(config), env=env)
     assert code == 78 and {"session-keys", "grace-longer"} <= rules(out)
-    assert "says 90s, the pod has 1m" in out and "ok, 1 server" in out
+    assert "says 90 s, the pod has 60 s" in out and "ok, 1 server" in out
 
 
 def test_a_given_configuration_with_faults_is_told_alone(sluice):

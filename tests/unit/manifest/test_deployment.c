@@ -30,6 +30,8 @@
 	"---\nkind: HorizontalPodAutoscaler\nspec: { scaleTargetRef: { kind: Deployment, name: sluice }, minReplicas: " \
 	"2, maxReplicas: 5 }\n---\napiVersion: apps/v1\nkind: Deployment\n"
 
+#define EDITS_MAX 6
+
 /* What is changed in good.yaml: the first text becomes the second, wherever it stands. */
 struct edit {
 	const char *from, *to;
@@ -38,7 +40,7 @@ struct edit {
 /* clang-format off */
 static const struct row {
 	const char *rule;
-	struct edit edits[4];
+	struct edit edits[EDITS_MAX];
 	const char *path; /* of one of the findings */
 } rows[] = {
 	{ "nothing-to-check", { { "kind: Deployment", "kind: Job" } }, "ConfigMap/sluice" },
@@ -46,6 +48,7 @@ static const struct row {
 	{ "start-stdio", { { "--http, \":8080\", ", "" } }, "spec.template.spec.containers[0].args" },
 	{ "start-loopback", { { "--http, \":8080\"", "--http, 127.0.0.1:8080" } }, "containers[0].args[1]" },
 	{ "start-loopback", { { "--http, \":8080\"", "--http" } }, "containers[0].args[1]" },
+	{ "start-loopback", { { "--http, \":8080\"", "--http" }, { CONTAINERS, CONTAINERS "        - { name: agent }\n" } }, "containers[1].args[1]" },
 	{ "admin-loopback", { { "--admin, \":9902\", ", "" } }, "containers[0].args" },
 	{ "admin-loopback", { { "--admin, \":9902\", ", "--admin=localhost:9902, " } }, "containers[0].args" },
 	{ "admin-off", { { "--admin, \":9902\"", "--admin, \"off\"" } }, "args[3]" },
@@ -185,6 +188,21 @@ static const struct row right_rows[] = {
 	        { { "kind: ConfigMap",
 	                "kind: Pod\nmetadata: { name: test, annotations: { helm.sh/hook: test } }\nspec: { containers: [{ name: sluice, image: \"sluice\" }] }\n---\nkind: ConfigMap" } },
 	        NULL },
+	/* metrics of pods that are not ready */
+	{ NULL,
+	        { { "targetPort: http", "targetPort: admin" },
+	                { "  ports: [{ name: http, port: 80",
+	                        "  publishNotReadyAddresses: true\n  ports: [{ name: http, port: 80" } },
+	        NULL },
+	/* a sidecar for its pod alone, which has less time than the pod */
+	{ NULL,
+	        { { CONTAINERS, "      containers: [{ name: agent }]\n      initContainers:\n" },
+	                { RESOURCES, RESOURCES "          restartPolicy: Always\n" }, { "--http, \":8080\"", "--http" },
+	                { "  ports: [{ name: http, port: 80, targetPort: http }]", "  clusterIP: None" },
+	                { "60s }", "45s }" },
+	                { "\"session\"",
+	                        "\"lifecycle\": { \"lameDuck\": { \"min\": 0, \"max\": \"1s\" } }, \"session\"" } },
+	        NULL },
 	/* variables that the pod fills in */
 	{ NULL, { { "\"startup\": \"required\"", "\"startup\": \"${STARTUP:-required}\"" } }, NULL },
 };
@@ -243,7 +261,7 @@ static struct checked check(const char *good, const struct edit *edits)
 
 	buf_add(&text, span_of(good));
 	buf_add_char(&text, '\0');
-	for (unsigned i = 0; i < 4 && edits != NULL && edits[i].from != NULL; i++)
+	for (unsigned i = 0; i < EDITS_MAX && edits != NULL && edits[i].from != NULL; i++)
 		apply(&text, &edits[i]);
 	if (!deployment_check(span_of(buf_span(&text).p), NULL, &c.d, &e))
 		fail_msg("%s\n%s", e.text, buf_span(&text).p);
@@ -333,7 +351,7 @@ static void test_the_manual_lists_each_rule(void **state)
 
 static void test_a_finding_tells_where_what_and_what_instead(void **state)
 {
-	struct checked c = check(*state, (struct edit[4]){ { "path: /livez", "path: /readyz" } });
+	struct checked c = check(*state, (struct edit[EDITS_MAX]){ { "path: /livez", "path: /readyz" } });
 
 	assert_string_equal(buf_span(&c.text).p,
 	        "good.yaml:36:45: error: Deployment/sluice "
@@ -345,7 +363,7 @@ static void test_a_finding_tells_where_what_and_what_instead(void **state)
 
 static void test_the_plan_is_that_of_the_pod(void **state)
 {
-	struct checked c = check(*state, (struct edit[4]){ { RESOURCES, HOOK("sleep: { seconds: 10 }") } });
+	struct checked c = check(*state, (struct edit[EDITS_MAX]){ { RESOURCES, HOOK("sleep: { seconds: 10 }") } });
 
 	assert_string_equal(c.d.planned->subject, "Deployment/sluice");
 	assert_int_equal(c.d.planned->conf.grace_ms, 50000);
@@ -389,6 +407,21 @@ static void test_what_is_no_yaml_is_told(void **state)
 	deployment_free(&d);
 }
 
+static void test_the_number_of_objects_is_bounded(void **state)
+{
+	struct deployment d = { 0 };
+	struct buf text = { 0 };
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 2001; i++)
+		buf_add(&text, SPAN("---\nkind: Service\n"));
+	assert_false(deployment_check(buf_span(&text), NULL, &d, &e));
+	assert_non_null(strstr(e.text, "more than 2000 objects"));
+	deployment_free(&d);
+	buf_free(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_a_given_configuration_is_used),
 		cmocka_unit_test(test_a_list_of_objects_is_looked_into),
 		cmocka_unit_test(test_what_is_no_yaml_is_told),
+		cmocka_unit_test(test_the_number_of_objects_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, read_good, free_good);
