@@ -125,9 +125,9 @@ void http_begin(struct http_backend *b)
 	b->post_status = 0;
 	b->began_at = http_now(b);
 	if (b->site->client == NULL) {
-		http_explain(b, "%s", b->site->fault.text);
+		standing_explain(&b->standing, "%s", b->site->fault.text);
 		log_warn(&b->log, "backend_site_fault", "the server cannot be reached as it is configured",
-		        F_STR("error", b->why));
+		        F_STR("error", b->standing.why));
 		http_step(b, LIFE_EV_NO_SPAWN);
 		return;
 	}
@@ -137,9 +137,9 @@ void http_begin(struct http_backend *b)
 void http_start_failed(struct http_backend *b, const char *sentence)
 {
 	if (sentence != NULL)
-		http_explain(b, "%s", sentence);
+		standing_explain(&b->standing, "%s", sentence);
 	log_warn(&b->log, "backend_handshake_failed", "the server did not get through its start",
-	        F_STR("error", b->why), F_STR("way", http_way_name(b->way)));
+	        F_STR("error", b->standing.why), F_STR("way", http_way_name(b->way)));
 	http_step(b, b->healing ? LIFE_EV_EXIT : LIFE_EV_REFUSED);
 }
 
@@ -224,7 +224,7 @@ void http_own_failed(struct http_trip *t, enum fetch_end why, const char *senten
 		return;
 	explain_failure(&text, t, why, sentence);
 	if (is_second) {
-		http_explain(b, "%s", text.mem);
+		standing_explain(&b->standing, "%s", text.mem);
 		second_failed(b, t, why);
 	} else if (is_first_word(t)) {
 		if (is_of_another_kind(t, why) && b->base.conf->http_type != HTTP_TYPE_SSE)
@@ -322,8 +322,7 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 static void healed(struct http_backend *b)
 {
 	b->healing = false;
-	b->tell_anyway = true; /* who is told that it is ready tells the session what it has to know */
-	http_tell_soon(b);
+	standing_tell_anyway(&b->standing); /* who is told that it is ready tells the session what it has to know */
 	log_info(&b->log, "backend_session_healed", "the server has given us another session");
 	http_tell_wanted(b);
 	http_news_hold(b);
@@ -419,8 +418,7 @@ static void second_done(void *arg, const char *fault)
 
 	b->second_is_up = fault == NULL;
 	b->site->modern_only = fault != NULL;
-	b->tell_anyway = true;
-	http_tell_soon(b);
+	standing_tell_anyway(&b->standing);
 	if (b->second_is_up)
 		http_news_hold(b);
 	http_release(b);
