@@ -31,7 +31,18 @@ static int name_width(const struct config *config)
 	return (int)width;
 }
 
-/* Arguments may hold secrets, so only the program is shown. */
+/* What a server is: its program, or the origin of its URL. The rest of both may hold secrets. */
+static struct span what_it_is(const struct backend_conf *s)
+{
+	if (s->url == NULL)
+		return span_of(s->argv[0]);
+	struct span url = span_of(s->url);
+	size_t host = span_find(url, '/') + 2;
+	struct span rest = span_skip(url, host);
+	size_t path = span_find(rest, '/'), query = span_find(rest, '?');
+	return span_cut(url, host + (path < query ? path : query));
+}
+
 static void print_servers(const struct config *config, FILE *out)
 {
 	static const char *const startups[] = {
@@ -42,15 +53,15 @@ static void print_servers(const struct config *config, FILE *out)
 	if (config->server_count == 0)
 		return;
 	fprintf(out, "\n  %-*s  %-8s  %-8s  %-7s  %-9s  %s\n", width, "server", "startup", "idle", "request", "stop",
-	        "command");
+	        "command or URL");
 	for (size_t i = 0; i < config->server_count; i++) {
 		const struct backend_conf *s = &config->servers[i];
 		struct duration_text idle;
 		char stop[64];
 		snprintf(stop, sizeof(stop), "%s+%s", duration_text(s->stop_eof_ms).text,
 		        duration_text(s->stop_term_ms).text);
-		fprintf(out, "  %-*s  %-8s  %-8s  %-7s  %-9s  %s\n", width, s->name, startups[s->startup],
-		        idle_text(s, &idle), duration_text(s->request_timeout_ms).text, stop, s->argv[0]);
+		fprintf(out, "  %-*s  %-8s  %-8s  %-7s  %-9s  %.*s\n", width, s->name, startups[s->startup],
+		        idle_text(s, &idle), duration_text(s->request_timeout_ms).text, stop, SPAN_ARG(what_it_is(s)));
 	}
 }
 
