@@ -149,8 +149,10 @@ static void print_rules(const struct budget *b, const struct lifecycle_conf *con
 	        since_t0(b, b->lame_duck_end).text);
 	buf_printf(out, "  Draining ends with the last call; at %s calls older than %s are cut.\n",
 	        since_t0(b, b->stop).text, seconds(mono_diff(b->stop, b->lame_duck_end)).text);
-	buf_printf(out, "  A server has at most %s after the end of its stdin and %s after SIGTERM, then SIGKILL.\n",
-	        seconds(b->stop_eof_ms).text, seconds(b->stop_term_ms).text);
+	if (b->stop_eof_ms + b->stop_term_ms > 0) /* or there is none */
+		buf_printf(out,
+		        "  A server has at most %s after the end of its stdin and %s after SIGTERM, then SIGKILL.\n",
+		        seconds(b->stop_eof_ms).text, seconds(b->stop_term_ms).text);
 	buf_printf(out,
 	        "  Should the process hang, it ends itself by force at %s; the kubelet's SIGKILL comes at %s.\n",
 	        since_t0(b, b->backstop).text, since_t0(b, b->killed).text);
