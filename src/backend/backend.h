@@ -203,7 +203,10 @@ struct backend_events {
 	void (*hello)(void *arg, const struct backend_hello *hello);
 	/* A whole list, new or again; taken over by the listener (moved out of *list). */
 	void (*list)(void *arg, enum list_kind kind, struct item_list *list);
-	/* Log messages and resource updates; list_changed is the backend's own business. */
+	/*
+	 * Log messages, resource updates, how tasks stand, and progress that is of no call in flight; list_changed is
+	 * the backend's own business.
+	 */
 	void (*notification)(void *arg, const struct backend_link *from, const struct message *m);
 	/* The server asks something of a client. (A ping is answered by the backend.) */
 	void (*ask)(void *arg, const struct backend_ask *ask, const struct message *m);
