@@ -428,10 +428,11 @@ bool workload_selected(const struct workload *w, const struct yaml_node *match_l
 bool workload_is_bare(const struct workload *w)
 {
 	static const char *const variants[] = { "runner", "node", "python", "debian", "uv" };
-	struct span name = base_name(yaml_text(yaml_child(w->container, "image")));
+	struct span image = base_name(yaml_text(yaml_child(w->container, "image")));
+	struct span name = span_cut(image, span_find(image, '@'));
+	size_t colon = span_find(name, ':');
 
-	name = span_cut(name, span_find(name, '@'));
-	if (!span_eq(span_cut(name, span_find(name, ':')), SPAN("sluice")))
+	if (!span_eq(span_cut(name, colon), SPAN("sluice")) || (colon == name.n && name.n < image.n))
 		return false;
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		if (contains(name, span_of(variants[i])))
