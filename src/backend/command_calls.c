@@ -159,7 +159,7 @@ static void start(struct job *j)
 		return;
 	}
 	log_warn(&c->log, "command_not_started", "the program could not be started", F_ERR(&e));
-	command_explain(c, "%s", e.text);
+	standing_explain(&c->standing, "%s", e.text);
 	end_later(j, END_BACKEND_UNAVAILABLE, OUTCOME_NOT_SENT);
 	job_free(j);
 }

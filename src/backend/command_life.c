@@ -1,49 +1,9 @@
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "backend/command_private.h"
 #include "base/mem.h"
 
 #define LIST_BYTES ((size_t)16 << 20) /* of all tools as JSON */
-
-void command_explain(struct command *c, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(c->why, sizeof(c->why), format, ap);
-	va_end(ap);
-}
-
-/* --- news for the gateway, posted --- */
-
-static void tell_soon(struct command *c);
-
-static void tell_state(void *arg)
-{
-	struct command *c = arg;
-	enum backend_state now = life_shown(c->life.state);
-	const char *why = life_why(&c->life, c->why);
-
-	if (!list_is_empty(&c->pending.ending) || !list_is_empty(&c->answered)) { /* ends of calls come first */
-		tell_soon(c);
-		return;
-	}
-	if (now == c->told && c->life.failures == c->told_failures && !c->tell_anyway)
-		return;
-	log_info(&c->log, "backend_state", "the server's state changed", F_STR("from", backend_state_name(c->told)),
-	        F_STR("to", backend_state_name(now)), F_STR("why", why), F_INT("failures", c->life.failures));
-	c->told = now;
-	c->told_failures = c->life.failures;
-	c->tell_anyway = false;
-	c->base.events->state(c->base.arg, now, why, c->life.failures);
-}
-
-static void tell_soon(struct command *c)
-{
-	post_set(loop_sched(c->loop), &c->tell_post, tell_state, c);
-}
 
 /* --- its life --- */
 
@@ -52,27 +12,14 @@ static void timer_fired(void *arg)
 	struct command *c = arg;
 
 	if (c->life.state == LIFE_STARTING)
-		command_explain(c, "not ready within %lld ms", (long long)c->life.conf.startup_timeout_ms);
+		standing_explain(&c->standing, "not ready within %lld ms", (long long)c->life.conf.startup_timeout_ms);
 	command_step(c, LIFE_EV_TIME);
-}
-
-static void arm(struct command *c, mono_t at)
-{
-	struct sched *sched = loop_sched(c->loop);
-
-	if (at.ms == MONO_NEVER.ms)
-		timer_stop(sched, &c->timer);
-	else
-		timer_set(sched, &c->timer, at, timer_fired, c);
 }
 
 static void state_changed(struct command *c, enum life_state from, enum life_event event)
 {
-	log_debug(&c->log, "backend_life", "a step of the server's life", F_STR("from", life_state_name(from)),
-	        F_STR("on", life_event_name(event)), F_STR("to", life_state_name(c->life.state)));
 	c->fell |= c->life.state == LIFE_FALLING || c->life.state == LIFE_BACKOFF;
-	c->tell_anyway |= c->life.state == LIFE_ENDED;
-	tell_soon(c);
+	standing_changed(&c->standing, from, event);
 }
 
 static void stop_all(struct command *c, enum child_stop how)
@@ -94,7 +41,7 @@ static void discover(struct command *c)
 		discovery_start(&c->discovery, c->base.conf, &c->child_conf);
 		return;
 	}
-	command_explain(c, "%s", e.text);
+	standing_explain(&c->standing, "%s", e.text);
 	log_warn(&c->log, "backend_spawn_failed", "the server could not be started", F_ERR(&e));
 	command_step(c, LIFE_EV_NO_SPAWN);
 }
@@ -111,7 +58,7 @@ void command_step(struct command *c, enum life_event event)
 	if (todo & LIFE_DO_DISARM)
 		timer_stop(loop_sched(c->loop), &c->timer);
 	if (todo & (LIFE_DO_ARM_STARTUP | LIFE_DO_ARM_BACKOFF | LIFE_DO_ARM_IDLE))
-		arm(c, step.at);
+		timer_set(loop_sched(c->loop), &c->timer, step.at, timer_fired, c);
 	if (todo & LIFE_DO_FAIL_QUEUED)
 		command_fail_waiting(c);
 	if (todo & LIFE_DO_FLUSH)
@@ -189,7 +136,7 @@ static void tell_lists(struct command *c)
 
 static void found_fault(struct command *c, const char *fault)
 {
-	command_explain(c, "%s", fault);
+	standing_explain(&c->standing, "%s", fault);
 	log_warn(
 	        &c->log, "backend_handshake_failed", "the server did not get through its start", F_STR("error", fault));
 	command_step(c, LIFE_EV_REFUSED);

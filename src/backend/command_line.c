@@ -69,7 +69,7 @@ static void no_more(struct backend *b)
 	command_step(c, LIFE_EV_NO_MORE);
 	command_fail_waiting(c);
 	if (c->life.state == LIFE_STARTING) {
-		command_explain(c, "asked to stop before its tools were found");
+		standing_explain(&c->standing, "asked to stop before its tools were found");
 		command_step(c, LIFE_EV_REFUSED);
 	}
 }
@@ -132,7 +132,7 @@ static void stats(const struct backend *b, struct backend_stats *stats)
 		.starts = c->starts,
 		.restarts = c->restarts,
 		.pid = first_pid(c),
-		.last_error = c->why[0] != '\0' ? c->why : NULL,
+		.last_error = c->standing.why[0] != '\0' ? c->standing.why : NULL,
 	};
 }
 
@@ -142,13 +142,20 @@ static void free_backend(struct backend *b)
 
 	assert(life_shown(c->life.state) == BACKEND_STOPPED);
 	timer_stop(loop_sched(c->loop), &c->timer);
-	post_cancel(&c->tell_post);
+	standing_clear(&c->standing);
 	post_cancel(&c->gone_post);
 	discovery_clear(&c->discovery);
 	command_clear_calls(c);
 	map_free(&c->by_name);
 	command_tools_clear(&c->tools);
 	loop_bury(c->loop, c, free);
+}
+
+static bool ends_are_due(const struct backend *b)
+{
+	const struct command *c = (const struct command *)(const void *)b;
+
+	return !list_is_empty(&c->pending.ending) || !list_is_empty(&c->answered);
 }
 
 static const struct backend_ops ops = {
@@ -177,11 +184,11 @@ struct backend *command_line_new(struct loop *l, struct supervisor *supervisor, 
 	c->supervisor = supervisor;
 	c->log = *lg;
 	c->random = seed;
-	c->told = BACKEND_STOPPED;
 	list_init(&c->waiting);
 	list_init(&c->running);
 	list_init(&c->answered);
 	life_init(&c->life, &(struct life_conf){ 0 });
+	standing_init(&c->standing, &c->base, &c->life, loop_sched(l), &c->log, ends_are_due);
 	take_conf(c, conf);
 	pending_init(&c->pending, loop_sched(l));
 	discovery_init(&c->discovery, l, supervisor, &c->log, command_found, c);

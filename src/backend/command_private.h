@@ -8,6 +8,7 @@
 #include "backend/command_line.h"
 #include "backend/discovery.h"
 #include "backend/pending.h"
+#include "backend/standing.h"
 
 struct command {
 	struct backend base; /* first */
@@ -18,6 +19,7 @@ struct command {
 	struct backend_link link;
 
 	struct life life;
+	struct standing standing;
 	struct timer timer; /* of the life */
 	struct discovery discovery;
 	struct command_tools tools;
@@ -33,12 +35,8 @@ struct command {
 	struct post answer_post;
 
 	struct child_conf child_conf;
-	struct post tell_post, gone_post;
-	enum backend_state told;
-	unsigned told_failures;
-	bool tell_anyway; /* the same state again: stopped without ever having been started */
-	bool fell;        /* the next start is a restart */
-	char why[ERR_TEXT_MAX];
+	struct post gone_post;
+	bool fell; /* the next start is a restart */
 	uint64_t starts, restarts;
 };
 
@@ -62,9 +60,8 @@ static inline mono_t command_now(const struct command *c)
 
 /* command_life.c */
 void command_step(struct command *c, enum life_event event); /* the last thing that a function does */
-void command_explain(struct command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void command_found(void *arg, const char *fault); /* the discovery's `done` */
-void command_settle(struct command *c);           /* a process is gone: it may have been the last */
+void command_found(void *arg, const char *fault);            /* the discovery's `done` */
+void command_settle(struct command *c);                      /* a process is gone: it may have been the last */
 
 /* command_calls.c */
 void command_submit(struct command *c, struct backend_call *call, const struct message *m, struct splice name);

@@ -32,8 +32,8 @@ static void out_of_reach(struct http_backend *b, const char *sentence)
 {
 	if (!is_up(b))
 		return;
-	http_explain(b, "%s", sentence);
-	log_info(&b->log, "backend_lost", "the server cannot be reached", F_STR("error", b->why),
+	standing_explain(&b->standing, "%s", sentence);
+	log_info(&b->log, "backend_lost", "the server cannot be reached", F_STR("error", b->standing.why),
 	        F_INT("in_flight", b->life.in_flight));
 	http_step(b, LIFE_EV_EXIT);
 }
@@ -43,7 +43,7 @@ static void count_unwell(struct http_backend *b)
 	if (++b->unwell < UNWELL_MAX || !is_up(b))
 		return;
 	log_warn(&b->log, "backend_unwell", "the server has failed several times in a row and is given a rest",
-	        F_STR("error", b->why));
+	        F_STR("error", b->standing.why));
 	http_step(b, LIFE_EV_EXIT);
 }
 
@@ -55,10 +55,11 @@ static void fail_call(struct http_trip *t, enum end_reason why, enum outcome out
 	struct http_backend *b = t->b;
 
 	if (t->status >= 300)
-		http_explain(b, "%s (HTTP %d)", sentence, t->status);
+		standing_explain(&b->standing, "%s (HTTP %d)", sentence, t->status);
 	else
-		http_explain(b, "%s", sentence);
-	http_complain(b, "backend_call_failed", "a call got no answer from the server", b->why, buf_span(&t->excerpt));
+		standing_explain(&b->standing, "%s", sentence);
+	http_complain(b, "backend_call_failed", "a call got no answer from the server", b->standing.why,
+	        buf_span(&t->excerpt));
 	http_end_call(t, why, outcome, NULL);
 	http_trip_end(t);
 	if (unwell)

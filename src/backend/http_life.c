@@ -1,43 +1,5 @@
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "backend/http_private.h"
-
-void http_explain(struct http_backend *b, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(b->why, sizeof(b->why), format, ap);
-	va_end(ap);
-}
-
-/* --- news for the gateway, posted --- */
-
-static void tell_state(void *arg)
-{
-	struct http_backend *b = arg;
-	enum backend_state now = life_shown(b->life.state);
-	const char *why = life_why(&b->life, b->why);
-
-	if (!list_is_empty(&b->pending.ending)) { /* ends of calls come first */
-		http_tell_soon(b);
-		return;
-	}
-	if (now == b->told && b->life.failures == b->told_failures && !b->tell_anyway)
-		return;
-	log_info(&b->log, "backend_state", "the server's state changed", F_STR("from", backend_state_name(b->told)),
-	        F_STR("to", backend_state_name(now)), F_STR("why", why), F_INT("failures", b->life.failures));
-	b->told = now;
-	b->told_failures = b->life.failures;
-	b->tell_anyway = false;
-	b->base.events->state(b->base.arg, now, why, b->life.failures);
-}
-
-void http_tell_soon(struct http_backend *b)
-{
-	post_set(loop_sched(b->loop), &b->tell_post, tell_state, b);
-}
 
 /* --- calls that end with it --- */
 
@@ -94,29 +56,20 @@ static void timer_fired(void *arg)
 	struct http_backend *b = arg;
 
 	if (b->life.state == LIFE_STARTING)
-		http_explain(b, "not ready within %lld ms", (long long)b->life.conf.startup_timeout_ms);
+		standing_explain(&b->standing, "not ready within %lld ms", (long long)b->life.conf.startup_timeout_ms);
 	http_step(b, LIFE_EV_TIME);
 }
 
 void http_arm(struct http_backend *b, mono_t at)
 {
-	struct sched *sched = loop_sched(b->loop);
-
-	if (at.ms == MONO_NEVER.ms)
-		timer_stop(sched, &b->timer);
-	else
-		timer_set(sched, &b->timer, at, timer_fired, b);
+	timer_set(loop_sched(b->loop), &b->timer, at, timer_fired, b);
 }
 
 static void state_changed(struct http_backend *b, enum life_state from, enum life_event event)
 {
-	log_debug(&b->log, "backend_life", "a step of the server's life", F_STR("from", life_state_name(from)),
-	        F_STR("on", life_event_name(event)), F_STR("to", life_state_name(b->life.state)));
 	if (b->life.state == LIFE_FALLING || b->life.state == LIFE_BACKOFF)
 		b->fell = true;
-	if (b->life.state == LIFE_ENDED)
-		b->tell_anyway = true;
-	http_tell_soon(b);
+	standing_changed(&b->standing, from, event);
 }
 
 /* How the session is to be ended, now that there is one to be ended. */

@@ -1,25 +1,8 @@
 #include "backend/http_private.h"
 #include "mcp/header_value.h"
+#include "mcp/modern.h"
 
 /* --- headers that repeat what the body says --- */
-
-/* The part of the message that Mcp-Name repeats (A6). */
-static struct span named(const struct message *m)
-{
-	switch (m->method_id) {
-	case METHOD_TOOLS_CALL:
-	case METHOD_PROMPTS_GET:
-		return m->name;
-	case METHOD_RESOURCES_READ:
-		return m->uri;
-	case METHOD_TASKS_GET:
-	case METHOD_TASKS_UPDATE:
-	case METHOD_TASKS_CANCEL:
-		return m->task_id;
-	default:
-		return SPAN_NONE;
-	}
-}
 
 /* What a JSON string means, of which a splice replaces a part between the quotes. */
 static struct span meaning(struct buf *room, struct span value, struct splice name)
@@ -51,7 +34,7 @@ void http_put_modern_fields(const struct http_backend *b, struct buf *out, const
 	struct buf method = { 0 }, named_room = { 0 };
 
 	put_field(out, SPAN("Mcp-Method: "), meaning(&method, m->method, (struct splice){ .out = SPAN_NONE }));
-	struct span what = meaning(&named_room, named(m), name);
+	struct span what = meaning(&named_room, modern_named(m), name);
 	put_field(out, SPAN("Mcp-Name: "), what);
 	if (m->method_id == METHOD_TOOLS_CALL && span_is_set(what))
 		param_tools_put(&b->site->params, what, m->arguments, out);

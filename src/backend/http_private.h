@@ -14,6 +14,7 @@
 #include "backend/open_asks.h"
 #include "backend/pending.h"
 #include "backend/rate.h"
+#include "backend/standing.h"
 #include "backend/streamable_http.h"
 #include "backend/wanted.h"
 #include "http/sse.h"
@@ -108,6 +109,7 @@ struct http_backend {
 	uint64_t random;
 
 	struct life life;
+	struct standing standing;
 	struct timer timer; /* of the life */
 	struct handshake handshake;
 	struct pending pending;
@@ -133,7 +135,7 @@ struct http_backend {
 	struct wanted wanted;
 	struct post renew_post; /* other resources are wanted */
 
-	struct post tell_post, gone_post;
+	struct post gone_post;
 	struct timer close_timer;
 	struct http_trip *bye; /* the DELETE */
 	msec_t stop_most_ms;   /* that a stop may take, when the gateway has said so */
@@ -144,17 +146,13 @@ struct http_backend {
 	struct rate complaints;
 	mono_t began_at;
 	bool invited; /* to say server/discover again: once in a start */
-	char why[ERR_TEXT_MAX];
 	uint64_t starts, restarts, dropped;
 	struct buf scratch; /* for a text that lives as long as a function */
 
-	enum http_way way; /* of this attempt; unknown while a modern server is looked for */
-	int post_status;   /* that made us look for an event stream; 0: it was configured */
-	unsigned unwell;   /* answers in a row that spoke against it */
-	unsigned changed;  /* bits of enum list_kind: to be asked for anew */
-	enum backend_state told;
-	unsigned told_failures;
-	bool tell_anyway;   /* the same state again: a better reason, another session */
+	enum http_way way;  /* of this attempt; unknown while a modern server is looked for */
+	int post_status;    /* that made us look for an event stream; 0: it was configured */
+	unsigned unwell;    /* answers in a row that spoke against it */
+	unsigned changed;   /* bits of enum list_kind: to be asked for anew */
 	bool has_agent;     /* a User-Agent is configured */
 	bool healing;       /* its session was lost, another is being made; calls wait */
 	bool relisting;     /* the list of tools is fetched anew, for calls that wait for their headers */
@@ -181,9 +179,7 @@ void http_call_left(struct http_backend *b, struct backend_call *call, bool answ
 
 /* http_life.c: an event of its life is the last thing that a function does, because much may follow */
 void http_step(struct http_backend *b, enum life_event event);
-void http_explain(struct http_backend *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void http_arm(struct http_backend *b, mono_t at);
-void http_tell_soon(struct http_backend *b);
 
 /* http_close.c */
 enum http_close { HTTP_CLOSE_LADDER, HTTP_CLOSE_FAST, HTTP_CLOSE_AT_ONCE };

@@ -125,9 +125,9 @@ void http_begin(struct http_backend *b)
 	b->post_status = 0;
 	b->began_at = http_now(b);
 	if (b->site->client == NULL) {
-		http_explain(b, "%s", b->site->fault.text);
+		standing_explain(&b->standing, "%s", b->site->fault.text);
 		log_warn(&b->log, "backend_site_fault", "the server cannot be reached as it is configured",
-		        F_STR("error", b->why));
+		        F_STR("error", b->standing.why));
 		http_step(b, LIFE_EV_NO_SPAWN);
 		return;
 	}
@@ -137,9 +137,9 @@ void http_begin(struct http_backend *b)
 void http_start_failed(struct http_backend *b, const char *sentence)
 {
 	if (sentence != NULL)
-		http_explain(b, "%s", sentence);
+		standing_explain(&b->standing, "%s", sentence);
 	log_warn(&b->log, "backend_handshake_failed", "the server did not get through its start",
-	        F_STR("error", b->why), F_STR("way", http_way_name(b->way)));
+	        F_STR("error", b->standing.why), F_STR("way", http_way_name(b->way)));
 	http_step(b, b->healing ? LIFE_EV_EXIT : LIFE_EV_REFUSED);
 }
 
@@ -176,10 +176,13 @@ static bool try_another_way(struct http_backend *b, const struct http_trip *t, e
 	return false;
 }
 
+static void tell_modern_only(struct http_backend *b);
+
 static void second_failed(struct http_backend *b, const struct http_trip *t, enum fetch_end why)
 {
 	handshake_reset(&b->second);
 	b->site->modern_only = is_of_another_kind(t, why) || b->site->modern_only;
+	tell_modern_only(b);
 	if (b->site->modern_only)
 		http_release(b);
 	else if (b->life.state == LIFE_READY)
@@ -224,7 +227,7 @@ void http_own_failed(struct http_trip *t, enum fetch_end why, const char *senten
 		return;
 	explain_failure(&text, t, why, sentence);
 	if (is_second) {
-		http_explain(b, "%s", text.mem);
+		standing_explain(&b->standing, "%s", text.mem);
 		second_failed(b, t, why);
 	} else if (is_first_word(t)) {
 		if (is_of_another_kind(t, why) && b->base.conf->http_type != HTTP_TYPE_SSE)
@@ -290,8 +293,17 @@ static void send_notification(void *arg, enum method method)
 static void on_hello(void *arg, const struct backend_hello *hello)
 {
 	struct http_backend *b = arg;
+	struct backend_hello known = *hello;
 
-	b->base.events->hello(b->base.arg, hello);
+	known.modern_only = b->site->modern_only && revision_is_modern(hello->revision);
+	b->base.events->hello(b->base.arg, &known);
+}
+
+/* Only who asks it for a session finds out that it has none. */
+static void tell_modern_only(struct http_backend *b)
+{
+	if (b->site->modern_only && b->life.state == LIFE_READY)
+		on_hello(b, &b->handshake.hello);
 }
 
 static void take_tools(struct http_backend *b, struct item_list *list)
@@ -322,8 +334,7 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 static void healed(struct http_backend *b)
 {
 	b->healing = false;
-	b->tell_anyway = true; /* who is told that it is ready tells the session what it has to know */
-	http_tell_soon(b);
+	standing_tell_anyway(&b->standing); /* who is told that it is ready tells the session what it has to know */
 	log_info(&b->log, "backend_session_healed", "the server has given us another session");
 	http_tell_wanted(b);
 	http_news_hold(b);
@@ -403,6 +414,7 @@ static void second_hello(void *arg, const struct backend_hello *hello)
 	both.tasks_list = hello->tasks_list;
 	both.tasks_cancel = hello->tasks_cancel;
 	both.tasks_call = hello->tasks_call;
+	both.modern_only = false;
 	b->base.events->hello(b->base.arg, &both);
 }
 
@@ -419,8 +431,8 @@ static void second_done(void *arg, const char *fault)
 
 	b->second_is_up = fault == NULL;
 	b->site->modern_only = fault != NULL;
-	b->tell_anyway = true;
-	http_tell_soon(b);
+	standing_tell_anyway(&b->standing);
+	tell_modern_only(b);
 	if (b->second_is_up)
 		http_news_hold(b);
 	http_release(b);

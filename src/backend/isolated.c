@@ -32,7 +32,8 @@ struct isolated {
 	struct isolated_maker maker;
 	struct logger log;
 	struct member *main;
-	struct list members; /* the main one is not among them */
+	unsigned main_failures; /* to start, in a row */
+	struct list members;    /* the main one is not among them */
 	size_t count, leaving;
 	struct map by_session, by_number; /* those that are not leaving; all, and the main one */
 	uint64_t last_number;
@@ -147,6 +148,12 @@ static struct member *add(struct isolated *s, uint64_t session, unsigned capabil
 	return m;
 }
 
+/* The main one finds that out for all, and goes on to try: a crowd of clients does not, each by itself. */
+static bool is_hopeless(const struct isolated *s)
+{
+	return s->main_failures >= LIFE_HOPELESS;
+}
+
 static struct member *find(const struct isolated *s, uint64_t session, unsigned capabilities, bool legacy)
 {
 	if (session != 0)
@@ -174,7 +181,7 @@ static struct member *member_for(struct isolated *s, const struct backend_client
 		capabilities |= CLIENT_ROOTS;
 	bool legacy = revision_is_legacy(client->revision);
 	struct member *m = find(s, client->session, capabilities, legacy);
-	return m != NULL ? m : add(s, client->session, capabilities, legacy);
+	return m != NULL || is_hopeless(s) ? m : add(s, client->session, capabilities, legacy);
 }
 
 static msec_t less(msec_t ms, msec_t limit_ms)
@@ -261,6 +268,7 @@ static void sweep(void *arg)
 
 static void on_main_state(struct isolated *s, enum backend_state now, const char *why, unsigned failures)
 {
+	s->main_failures = failures;
 	if (now != BACKEND_STOPPED) {
 		s->base.events->state(s->base.arg, now, why, failures);
 		return;
@@ -365,11 +373,12 @@ static void submit(struct backend *b, struct backend_call *call, const struct me
 {
 	struct isolated *s = isolated_of(b);
 	struct member *member = member_for(s, call->client, m->method_id);
+	bool is_down = s->last || s->stopping || is_hopeless(s);
 
 	if (member == NULL) {
 		call->link = NULL;
-		pending_end_later(&s->refused, call, s->last || s->stopping ? END_BACKEND_UNAVAILABLE : END_OVERLOADED,
-		        OUTCOME_NOT_SENT);
+		pending_end_later(
+		        &s->refused, call, is_down ? END_BACKEND_UNAVAILABLE : END_OVERLOADED, OUTCOME_NOT_SENT);
 		return;
 	}
 	call->link = &member->link;

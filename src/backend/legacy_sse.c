@@ -50,14 +50,15 @@ void legacy_sse_event(struct http_trip *t, const struct sse_event *event)
 static void explain_end(struct http_backend *b, const struct http_trip *t, const char *sentence)
 {
 	if (t->body == BODY_EVENTS)
-		http_explain(b, "ended its event stream");
+		standing_explain(&b->standing, "ended its event stream");
 	else if (t->status != 0 && b->post_status != 0)
-		http_explain(b, "takes no POST (HTTP %d), and has no event stream at this path (HTTP %d)",
-		        b->post_status, t->status);
+		standing_explain(&b->standing,
+		        "takes no POST (HTTP %d), and has no event stream at this path (HTTP %d)", b->post_status,
+		        t->status);
 	else if (t->status != 0)
-		http_explain(b, "has no event stream at this path: %s (HTTP %d)", sentence, t->status);
+		standing_explain(&b->standing, "has no event stream at this path: %s (HTTP %d)", sentence, t->status);
 	else
-		http_explain(b, "%s", sentence);
+		standing_explain(&b->standing, "%s", sentence);
 }
 
 void legacy_sse_over(struct http_trip *t, const char *sentence)
@@ -73,8 +74,8 @@ void legacy_sse_over(struct http_trip *t, const char *sentence)
 	if (b->life.state == LIFE_STARTING) {
 		http_start_failed(b, NULL);
 	} else if (b->life.state == LIFE_READY) {
-		log_info(&b->log, "backend_lost", "the server's event stream has ended", F_STR("error", b->why),
-		        F_INT("in_flight", b->life.in_flight));
+		log_info(&b->log, "backend_lost", "the server's event stream has ended",
+		        F_STR("error", b->standing.why), F_INT("in_flight", b->life.in_flight));
 		http_step(b, LIFE_EV_MUTE);
 	}
 }

@@ -210,7 +210,7 @@ static void stats(const struct backend *b, struct backend_stats *stats)
 		.pid = s->child != NULL ? child_pid(s->child) : 0,
 		.processes = s->child != NULL,
 		.transport = "stdio",
-		.last_error = s->why[0] != '\0' ? s->why : NULL,
+		.last_error = s->standing.why[0] != '\0' ? s->standing.why : NULL,
 	};
 }
 
@@ -222,7 +222,7 @@ static void free_backend(struct backend *b)
 	timer_stop(loop_sched(s->loop), &s->timer);
 	timer_stop(loop_sched(s->loop), &s->changed_timer);
 	post_cancel(&s->write_post);
-	post_cancel(&s->tell_post);
+	standing_clear(&s->standing);
 	post_cancel(&s->asks_post);
 	post_cancel(&s->aside_post);
 	stdio_begun(s);
@@ -233,6 +233,13 @@ static void free_backend(struct backend *b)
 	outbox_clear(&s->outbox);
 	pending_clear(&s->pending);
 	loop_bury(s->loop, s, free);
+}
+
+static bool ends_are_due(const struct backend *b)
+{
+	const struct stdio *s = (const struct stdio *)(const void *)b;
+
+	return !list_is_empty(&s->pending.ending);
 }
 
 static const struct backend_ops ops = {
@@ -262,8 +269,8 @@ struct backend *stdio_backend_new(struct loop *l, struct supervisor *supervisor,
 	s->supervisor = supervisor;
 	s->log = *lg;
 	s->random = seed;
-	s->told = BACKEND_STOPPED;
 	life_init(&s->life, &(struct life_conf){ 0 });
+	standing_init(&s->standing, &s->base, &s->life, loop_sched(l), &s->log, ends_are_due);
 	take_conf(s, conf);
 	handshake_init(&s->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &stdio_handshake_port, s);
 	s->handshake.declares = backend_shared_capabilities(conf);

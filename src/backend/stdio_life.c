@@ -1,48 +1,9 @@
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "backend/stdio_private.h"
 #include "base/fd.h"
-
-void stdio_explain(struct stdio *s, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(s->why, sizeof(s->why), format, ap);
-	va_end(ap);
-}
-
-/* --- news for the gateway, posted --- */
-
-static void tell_soon(struct stdio *s);
-
-static void tell_state(void *arg)
-{
-	struct stdio *s = arg;
-	enum backend_state now = life_shown(s->life.state);
-	const char *why = life_why(&s->life, s->why);
-
-	if (!list_is_empty(&s->pending.ending)) { /* ends of calls come first */
-		tell_soon(s);
-		return;
-	}
-	if (now == s->told && s->life.failures == s->told_failures && !s->tell_anyway)
-		return;
-	log_info(&s->log, "backend_state", "the server's state changed", F_STR("from", backend_state_name(s->told)),
-	        F_STR("to", backend_state_name(now)), F_STR("why", why), F_INT("failures", s->life.failures));
-	s->told = now;
-	s->told_failures = s->life.failures;
-	s->tell_anyway = false;
-	s->base.events->state(s->base.arg, now, why, s->life.failures);
-}
-
-static void tell_soon(struct stdio *s)
-{
-	post_set(loop_sched(s->loop), &s->tell_post, tell_state, s);
-}
 
 static void call_ended_later(struct stdio *s, struct backend_call *call, enum end_reason why, enum outcome outcome)
 {
@@ -77,24 +38,17 @@ static void timer_fired(void *arg)
 	if (s->life.state == LIFE_STARTING)
 		probe_timed_out(s->probe, s->known);
 	if (s->life.state == LIFE_STARTING)
-		stdio_explain(s, "not ready within %lld ms", (long long)s->life.conf.startup_timeout_ms);
+		standing_explain(&s->standing, "not ready within %lld ms", (long long)s->life.conf.startup_timeout_ms);
 	stdio_step(s, LIFE_EV_TIME);
 }
 
 void stdio_arm(struct stdio *s, mono_t at)
 {
-	struct sched *sched = loop_sched(s->loop);
-
-	if (at.ms == MONO_NEVER.ms)
-		timer_stop(sched, &s->timer);
-	else
-		timer_set(sched, &s->timer, at, timer_fired, s);
+	timer_set(loop_sched(s->loop), &s->timer, at, timer_fired, s);
 }
 
 static void state_changed(struct stdio *s, enum life_state from, enum life_event event)
 {
-	log_debug(&s->log, "backend_life", "a step of the server's life", F_STR("from", life_state_name(from)),
-	        F_STR("on", life_event_name(event)), F_STR("to", life_state_name(s->life.state)));
 	if (!stdio_is_talking(s)) {
 		handshake_reset(&s->handshake);
 		stdio_begun(s);
@@ -103,9 +57,7 @@ static void state_changed(struct stdio *s, enum life_state from, enum life_event
 	}
 	if (s->life.state == LIFE_FALLING || s->life.state == LIFE_BACKOFF)
 		s->fell = true;
-	if (s->life.state == LIFE_ENDED)
-		s->tell_anyway = true;
-	tell_soon(s);
+	standing_changed(&s->standing, from, event);
 }
 
 static void spawn(struct stdio *s);
@@ -161,27 +113,27 @@ void stdio_close_stdin(void *arg)
  */
 static void add_last_words(struct stdio *s)
 {
-	size_t n = strlen(s->why);
+	size_t n = strlen(s->standing.why);
 
 	if (s->err != NULL)
 		stdio_on_stderr(s, WATCH_READ);
 	if (s->stderr_log.last[0] != '\0')
-		snprintf(s->why + n, sizeof(s->why) - n, "; the last it said: \"%s\"", s->stderr_log.last);
+		snprintf(s->standing.why + n, sizeof(s->standing.why) - n, "; the last it said: \"%s\"",
+		        s->stderr_log.last);
 }
 
 static void explain_exit(struct stdio *s, const struct child_exit *how)
 {
 	if (how->signaled)
-		stdio_explain(s, "killed by signal %d (%s)", how->code, strsignal(how->code));
+		standing_explain(&s->standing, "killed by signal %d (%s)", how->code, strsignal(how->code));
 	else
-		stdio_explain(s, "exited with code %d", how->code);
+		standing_explain(&s->standing, "exited with code %d", how->code);
 	if (s->life.state == LIFE_STARTING || s->life.failures > 0)
 		add_last_words(s);
 	log_info(&s->log, "backend_exited", "the server's process has ended without being asked to",
-	        F_STR("how", s->why), F_INT("in_flight", s->life.in_flight));
+	        F_STR("how", s->standing.why), F_INT("in_flight", s->life.in_flight));
 	s->died = true;
-	s->tell_anyway = true;
-	tell_soon(s);
+	standing_tell_anyway(&s->standing);
 }
 
 /* It ended on its own, though the end of a pipe was seen first; SIGTERM may have been ours if it lived to see it. */
@@ -231,7 +183,7 @@ static bool watch_pipes(struct stdio *s, int in, int out, int err)
 		watch_set(s->err, WATCH_READ);
 		return true;
 	}
-	stdio_explain(s, "cannot watch its pipes: %s", strerror(errno));
+	standing_explain(&s->standing, "cannot watch its pipes: %s", strerror(errno));
 	if (s->in == NULL)
 		fd_close(&in);
 	if (s->out == NULL)
@@ -249,7 +201,7 @@ static void tell_crash(struct stdio *s)
 {
 	if (s->died && !s->stop_is_near)
 		log_warn(&s->log, "backend_crashed", "the server has crashed and is started again",
-		        F_STR("how", s->why));
+		        F_STR("how", s->standing.why));
 	s->died = false;
 }
 
@@ -266,7 +218,7 @@ static void spawn(struct stdio *s)
 	s->spawned_at = stdio_now(s);
 	s->child = child_spawn(s->supervisor, &s->child_conf, &events, s, &in, &out, &err, &e);
 	if (s->child == NULL) {
-		stdio_explain(s, "%s", e.text);
+		standing_explain(&s->standing, "%s", e.text);
 		log_warn(&s->log, "backend_spawn_failed", "the server could not be started", F_ERR(&e));
 		stdio_step(s, LIFE_EV_NO_SPAWN);
 		return;

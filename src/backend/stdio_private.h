@@ -13,6 +13,7 @@
 #include "backend/pending.h"
 #include "backend/probe.h"
 #include "backend/rate.h"
+#include "backend/standing.h"
 #include "backend/stderr_log.h"
 #include "backend/stdio.h"
 #include "backend/wanted.h"
@@ -35,6 +36,7 @@ struct stdio {
 	uint64_t random;
 
 	struct life life;
+	struct standing standing;
 	struct timer timer; /* of the life */
 	struct handshake handshake;
 	struct probe_known own_known;
@@ -53,11 +55,6 @@ struct stdio {
 	struct post write_post; /* one write for all lines of a turn */
 	struct post aside_post; /* calls that are answered here */
 
-	struct post tell_post;
-	enum backend_state told;
-	unsigned told_failures;
-	bool tell_anyway; /* the same state again: a better reason, or stopped without ever having been started */
-
 	struct child_conf child_conf;
 	struct child *child;
 	struct watch *in, *out, *err; /* its stdin, stdout, stderr */
@@ -75,7 +72,6 @@ struct stdio {
 	bool died;         /* ... of a process that ended without being asked to */
 	bool pipe_broke;   /* before it exited: the exit may explain it better */
 	bool stop_is_near; /* the gateway has been asked to stop: an end is no surprise any more */
-	char why[ERR_TEXT_MAX];
 	uint64_t starts, restarts, dropped;
 };
 
@@ -97,9 +93,6 @@ static inline enum line_era stdio_line_era(const struct stdio *s)
 
 /* An event of its life. The last thing that a function does, because much may follow. */
 void stdio_step(struct stdio *s, enum life_event event);
-
-/* Why it fell or could not start, for people. */
-void stdio_explain(struct stdio *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The ladder's first step. Called again when its stdin takes more, until all is written. */
 void stdio_close_stdin(void *arg);

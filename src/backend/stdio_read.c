@@ -268,7 +268,7 @@ static void stdout_ended(struct stdio *s)
 	watch_close(&s->out);
 	bool another = stdio_ends_at_discover(s);
 	if (stdio_is_talking(s)) {
-		stdio_explain(s, "closed its stdout");
+		standing_explain(&s->standing, "closed its stdout");
 		s->pipe_broke = true;
 	}
 	if (!another)

@@ -176,7 +176,7 @@ static void on_done(void *arg, const char *fault)
 	struct stdio *s = arg;
 
 	if (fault != NULL) {
-		stdio_explain(s, "%s", fault);
+		standing_explain(&s->standing, "%s", fault);
 		log_warn(&s->log, "backend_handshake_failed", "the server did not get through its start",
 		        F_STR("error", fault));
 		stdio_step(s, LIFE_EV_REFUSED);

@@ -18,7 +18,7 @@ static void write_lines(void *arg)
 		return;
 	if (verdict == OUTBOX_BROKEN) {
 		watch_close(&s->in);
-		stdio_explain(s, "closed its stdin");
+		standing_explain(&s->standing, "closed its stdin");
 		s->pipe_broke = true;
 		stdio_step(s, LIFE_EV_DEAF);
 		return;

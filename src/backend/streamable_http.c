@@ -199,7 +199,7 @@ static void stats(const struct backend *base, struct backend_stats *stats)
 		.dropped = b->dropped,
 		.processes = buf_size(&b->session.id) > 0,
 		.transport = b->way != HTTP_WAY_UNKNOWN ? http_way_name(b->way) : NULL,
-		.last_error = b->why[0] != '\0' ? b->why : NULL,
+		.last_error = b->standing.why[0] != '\0' ? b->standing.why : NULL,
 	};
 }
 
@@ -213,7 +213,7 @@ static void stop_timers(struct http_backend *b)
 	timer_stop(sched, &b->changed_timer);
 	timer_stop(sched, &b->news[0].timer);
 	timer_stop(sched, &b->news[1].timer);
-	post_cancel(&b->tell_post);
+	standing_clear(&b->standing);
 	post_cancel(&b->gone_post);
 	post_cancel(&b->asks_post);
 	post_cancel(&b->renew_post);
@@ -236,6 +236,13 @@ static void free_backend(struct backend *base)
 	buf_free(&b->scratch);
 	http_site_release(&b->site);
 	loop_bury(b->loop, b, free);
+}
+
+static bool ends_are_due(const struct backend *base)
+{
+	const struct http_backend *b = (const struct http_backend *)(const void *)base;
+
+	return !list_is_empty(&b->pending.ending);
 }
 
 static const struct backend_ops ops = {
@@ -267,10 +274,10 @@ struct backend *streamable_http_new(struct http_sites *sites, const struct backe
 	b->site = http_site_of(sites, conf, lg);
 	b->log = *lg;
 	b->random = seed;
-	b->told = BACKEND_STOPPED;
 	b->stop_most_ms = INT32_MAX;
 	b->session.revision = REVISION_NONE;
 	life_init(&b->life, &(struct life_conf){ 0 });
+	standing_init(&b->standing, &b->base, &b->life, loop_sched(l), &b->log, ends_are_due);
 	take_conf(b, conf);
 	handshake_init(&b->handshake, conf->max_message_bytes, conf->startup_timeout_ms, &http_handshake_port, b);
 	handshake_init(&b->second, conf->max_message_bytes, conf->startup_timeout_ms, &http_second_port, b);

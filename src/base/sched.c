@@ -75,6 +75,8 @@ static void tell(struct sched *s)
 void timer_set_named(struct sched *s, struct timer *t, mono_t at, void (*fire)(void *arg), void *arg, const char *name)
 {
 	timer_stop(s, t);
+	if (at.ms == MONO_NEVER.ms)
+		return;
 	if (s->count == s->room) {
 		s->room = s->room > 0 ? s->room * 2 : 64;
 		s->heap = mem_realloc(s->heap, s->room * sizeof(struct timer *));

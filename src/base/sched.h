@@ -49,7 +49,7 @@ void sched_clear(struct sched *s);
 /* What a callback is called in the log: a constant, made where it is passed. */
 #define CALLBACK_NAME(function) __FILE_NAME__ ":" #function
 
-/* Sets or moves the timer. It is idle again when `fire` runs. */
+/* Sets or moves the timer; at MONO_NEVER it is stopped. It is idle again when `fire` runs. */
 #define timer_set(s, t, at, fire, arg) timer_set_named((s), (t), (at), (fire), (arg), CALLBACK_NAME(fire))
 #define timer_set_in(s, t, in_ms, fire, arg) timer_set_in_named((s), (t), (in_ms), (fire), (arg), CALLBACK_NAME(fire))
 void timer_set_named(struct sched *s, struct timer *t, mono_t at, void (*fire)(void *arg), void *arg, const char *name);

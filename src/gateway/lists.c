@@ -105,6 +105,5 @@ void lists_recheck(struct gateway *gw)
 		else
 			next = mono_min(next, until);
 	}
-	if (next.ms != MONO_NEVER.ms)
-		timer_set(gw->sched, &gw->held_timer, next, on_held_timer, gw);
+	timer_set(gw->sched, &gw->held_timer, next, on_held_timer, gw);
 }

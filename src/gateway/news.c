@@ -110,6 +110,7 @@ static void on_hello(void *arg, const struct backend_hello *hello)
 
 	slot->hello = *hello;
 	slot->greeted = true;
+	lease_greeted(slot);
 }
 
 static void push_changed(struct push *p, enum list_kind kind)

@@ -74,8 +74,7 @@ static bool check_version(const struct request_meta *meta, const struct modern_h
 	return true;
 }
 
-/* What Mcp-Name repeats; not set: nothing. */
-static struct span named_by(const struct message *m)
+struct span modern_named(const struct message *m)
 {
 	switch (m->method_id) {
 	case METHOD_TOOLS_CALL:
@@ -103,7 +102,7 @@ static bool says(struct span header, struct span value)
 
 static bool check_headers(const struct message *m, const struct modern_headers *h, struct modern_fault *fault)
 {
-	struct span name = named_by(m);
+	struct span name = modern_named(m);
 
 	if (h->twice)
 		return refuse(fault, 400, RPC_HEADER_MISMATCH, "a header of the protocol came twice");

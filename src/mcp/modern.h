@@ -33,6 +33,9 @@ struct modern_headers {
 	bool twice; /* one of them is */
 };
 
+/* What Mcp-Name repeats: the tool, prompt, URI or task that the request names; not set: nothing. */
+struct span modern_named(const struct message *m);
+
 /* In the order of the specification; the first thing that is wrong counts. `h` is NULL over stdio. */
 bool modern_check(const struct message *m, const struct request_meta *meta, const struct modern_headers *h,
         struct modern_fault *fault);

@@ -108,7 +108,7 @@ void http_conn_set_deadline(struct http_conn *c, mono_t at)
 	bool sooner = !timer_is_set(&c->timer) || at.ms < c->timer.at.ms;
 
 	c->deadline = at;
-	if (sooner && at.ms != MONO_NEVER.ms)
+	if (sooner)
 		timer_set(loop_sched(c->conn.loop), &c->timer, at, deadline_came, c);
 }
 

@@ -28,7 +28,7 @@ static void arm(struct http_fetch *f)
 	mono_t at = mono_min(f->deadline, f->total);
 	bool sooner = !timer_is_set(&f->timer) || at.ms < f->timer.at.ms;
 
-	if (sooner && at.ms != MONO_NEVER.ms)
+	if (sooner)
 		timer_set(loop_sched(f->client->loop), &f->timer, at, timer_rang, f);
 }
 

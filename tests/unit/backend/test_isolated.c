@@ -410,6 +410,38 @@ static void test_a_member_that_is_idle_or_falls_without_a_call_ends(void **state
 	rig_close(&r);
 }
 
+static void set_failures(struct rig *r, unsigned failures)
+{
+	const struct backend *main = &r->made[0]->base;
+
+	main->events->state(main->arg, failures > 0 ? BACKEND_BACKOFF : BACKEND_READY, "", failures);
+}
+
+static void test_clients_do_not_try_by_themselves_what_has_failed_again_and_again(void **state)
+{
+	struct noted a, b;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	set_failures(&r, LIFE_HOPELESS - 1);
+	submit(&r, &a, 1, 0);
+	assert_int_equal(r.count, 2);
+	set_failures(&r, LIFE_HOPELESS);
+	submit(&r, &b, 2, 0);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(b.ends, 1);
+	assert_int_equal(b.why, END_BACKEND_UNAVAILABLE);
+	assert_int_equal(b.outcome, OUTCOME_NOT_SENT);
+	submit(&r, &a, 1, 0); /* there is one already */
+	assert_int_equal(a.ends, 0);
+	set_failures(&r, 0);
+	submit(&r, &b, 2, 0);
+	assert_int_equal(r.count, 3);
+	assert_int_equal(b.ends, 0);
+	rig_close(&r);
+}
+
 static void test_it_has_stopped_when_all_have(void **state)
 {
 	struct noted a;
@@ -507,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_a_call_that_was_refused_can_be_cancelled_before_it_is_told),
 		cmocka_unit_test(test_a_member_ends_with_its_session_when_its_calls_have),
 		cmocka_unit_test(test_a_member_that_is_idle_or_falls_without_a_call_ends),
+		cmocka_unit_test(test_clients_do_not_try_by_themselves_what_has_failed_again_and_again),
 		cmocka_unit_test(test_it_has_stopped_when_all_have),
 		cmocka_unit_test(test_what_members_ask_is_answered_to_the_right_one),
 		cmocka_unit_test(test_what_is_told_reaches_all_and_those_that_come_later),

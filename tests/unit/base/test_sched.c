@@ -92,6 +92,9 @@ static void test_a_stopped_or_moved_timer_does_not_fire_at_its_old_point(void **
 	timer_stop(&world->sched, &world->timers[1]);
 	timer_stop(&world->sched, &world->timers[1]); /* an idle one: nothing */
 	set(2, 1050);
+	set(3, 1040);
+	set(3, MONO_NEVER.ms); /* stopped, as well */
+	assert_false(timer_is_set(&world->timers[3]));
 	run_at(1020);
 	assert_int_equal(world->count, 1);
 	assert_int_equal(world->fired[0], 0);
