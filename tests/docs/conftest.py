@@ -3,7 +3,6 @@
 import pathlib
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "system"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from fixtures import *  # noqa: E402, F403

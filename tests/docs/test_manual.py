@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
-from harness import BINARY
+from harness import BINARY, ROOT
 
 PAGES = {"sluice.1": ROOT / "docs/man/sluice.1", "servers.json.5": BINARY.parent / "servers.json.5"}
 # What depends on the machine: which other manuals it has.

@@ -6,8 +6,10 @@ import re
 import subprocess
 import threading
 
-from conftest import ROOT, run
-from harness import BINARY, wait_until
+import pytest
+
+from harness import BINARY, ROOT, wait_until
+from machine import run
 
 CONFIG = {
     "mcpServers": {"example": {"command": "/usr/local/bin/example-server", "startup": "required"}},
@@ -33,7 +35,7 @@ def test_it_holds_what_a_package_should(package):
 
 def test_it_says_what_it_needs_and_which_version_it_is(package):
     depends = run("dpkg-deb", "--field", package, "Depends")
-    assert set(re.findall(r"[a-z]+[\w.+-]*(?= \()", depends)) == {"libc6", "libssl3", "libuv1"}
+    assert set(re.findall(r"[a-z]+[\w.+-]*(?= \()", depends)) == {"libc6", "libssl3", "libuv1", "libyaml-0-2"}
     assert f"sluice {run('dpkg-deb', '--field', package, 'Version')}" == run(BINARY, "version")
 
 
@@ -81,6 +83,7 @@ def knock(machine, seconds):
     return result
 
 
+@pytest.mark.slow
 def test_under_systemd(machine, package):
     machine.put(package, "/root/sluice.deb")
     machine.run("dpkg --force-depends --install /root/sluice.deb")
