@@ -1,4 +1,5 @@
 /* Probes: what is asked, where, how often. */
+#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define EAGER_S 5           /* eager servers hold /startupz for so long at most */
@@ -153,9 +154,10 @@ static void readiness_slow(struct check *c, const struct rule *rule)
 static void liveness_tight(struct check *c, const struct rule *rule)
 {
 	const struct probe *p = &c->w->probes[PROBE_LIVENESS];
+	int64_t silence = p->period * p->failures;
 
-	if (p->at != NULL && p->period * p->failures < LIVENESS_LEAST_S)
-		found_child(c, rule, p->at, "failureThreshold", "after %lld s", (long long)(p->period * p->failures));
+	if (p->at != NULL && silence < LIVENESS_LEAST_S)
+		found_child(c, rule, p->at, "failureThreshold", "after %lld s", (long long)silence);
 }
 
 static void liveness_grace(struct check *c, const struct rule *rule)

@@ -1,4 +1,5 @@
 /* The Services and Ingresses in front of it. */
+#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define COMMENT_S 15            /* between the comments on a quiet stream */
@@ -24,17 +25,8 @@ static const struct yaml_node *next_service(const struct check *c, size_t *at)
 static int64_t target_of(const struct workload *w, const struct yaml_node *port)
 {
 	const struct yaml_node *target = yaml_child(port, "targetPort");
-	int64_t number = 0;
 
-	if (target == NULL)
-		target = yaml_child(port, "port");
-	if (yaml_int(target, &number))
-		return number;
-	for (const struct yaml_node *p = yaml_items(yaml_child(w->container, "ports")); p != NULL; p = p->next)
-		if (span_eq(yaml_text(yaml_child(p, "name")), yaml_text(target)) &&
-		        yaml_int(yaml_child(p, "containerPort"), &number))
-			return number;
-	return 0;
+	return workload_port(w, target != NULL ? target : yaml_child(port, "port"));
 }
 
 bool service_leads_to(const struct workload *w, const struct yaml_node *object, int64_t port)

@@ -336,8 +336,7 @@ static int64_t number_or(const struct yaml_node *node, int64_t otherwise)
 	return yaml_int(node, &value) && value >= 0 && value < INT32_MAX ? value : otherwise;
 }
 
-/* A number, or the name of one of the container's ports. 0: not known. */
-static int64_t port_of(const struct workload *w, const struct yaml_node *port)
+int64_t workload_port(const struct workload *w, const struct yaml_node *port)
 {
 	int64_t number;
 
@@ -364,7 +363,7 @@ static void read_probe(struct workload *w, struct probe *p, const char *name)
 	}
 	p->path = yaml_text(yaml_child(p->handler, "path"));
 	p->path = span_cut(p->path, span_find(p->path, '?'));
-	p->port = port_of(w, yaml_child(p->handler, "port"));
+	p->port = workload_port(w, yaml_child(p->handler, "port"));
 	p->period = number_or(yaml_child(p->at, "periodSeconds"), 10);
 	p->timeout = number_or(yaml_child(p->at, "timeoutSeconds"), 1);
 	p->failures = number_or(yaml_child(p->at, "failureThreshold"), 3);

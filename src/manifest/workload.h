@@ -109,6 +109,9 @@ struct span workload_variable(const struct workload *w, const char *name);
  */
 bool workload_is_bare(const struct workload *w);
 
+/* A port that is given as a number, or by the name of one of the container's ports; 0: there is none of that name. */
+int64_t workload_port(const struct workload *w, const struct yaml_node *port);
+
 /* The last part of a program's or an image's path. */
 struct span base_name(struct span path);
 
