@@ -5,10 +5,11 @@ import contextlib
 import json
 import os
 import subprocess
+from signal import SIGKILL
 
 import pytest
 import yaml
-from harness import ROOT, is_alive, known_children, wait_until
+from harness import ROOT, command_of, descendants_of, is_alive, known_children, wait_until
 from mcp_client import McpHttp
 from podman import MAIN, Container, family_of
 
@@ -50,6 +51,11 @@ def docker_socket(engine):
         service.terminate()
         service.wait(10)
         known_children.discard(service.pid)
+        # What an `exec` has left: conmon stays for five minutes, so that the result can be asked for.
+        for pid in [pid for pid in descendants_of(os.getpid()) if "conmon" in command_of(pid)]:
+            os.kill(pid, SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ port is mapped. podman runs no startup or readiness probes and no hooks: the pro
 import re
 
 import pytest
+import yaml
 from harness import ROOT, is_alive, wait_until
 from mcp_client import McpHttp
 from podman import ADMIN, MAIN, Container, family_of, probe
@@ -45,3 +46,23 @@ def test_an_example_pod_starts_serves_and_ends(containers, servers_image, tmp_pa
     last = c.events("shutdown_complete")[-1]
     assert (last["reason"], last["backends_stopped"], last["backends_killed"], last["aborted"]) == ("SIGTERM", 2, 0, 0)
     wait_until(lambda: not any(map(is_alive, family)), 2, "the end of all processes")
+
+
+def all_containers(pod):
+    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.name)
+def test_an_example_is_restricted_and_its_configuration_is_right(sluice, file):
+    config, pod = yaml.safe_load_all(file.read_text())
+    assert sluice.output("check", "--config", sluice.write(config["data"]["servers.json"]))[0] == 0
+    spec = pod["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    for container in all_containers(pod):
+        rights = container["securityContext"]
+        assert (rights["allowPrivilegeEscalation"], rights["capabilities"]) == (False, {"drop": ["ALL"]})
+        assert rights["readOnlyRootFilesystem"] and container["resources"]["limits"]["memory"]
+        for name, value in ((e["name"], e["value"]) for e in container.get("env", [])):
+            if name == "MCP_GRACE_PERIOD":
+                assert int(value.rstrip("s")) <= spec["terminationGracePeriodSeconds"]
