@@ -34,7 +34,7 @@ enum startup { STARTUP_REQUIRED, STARTUP_EAGER, STARTUP_LAZY };
 /* Who shares a process, or a session at an HTTP server (interface.md, 2). */
 enum isolation {
 	ISOLATION_SHARED, /* all clients */
-	ISOLATION_LEASE,  /* all, but calls of clients that the server may ask something run one at a time */
+	ISOLATION_LEASE,  /* all, but a call of a client that the server may ask something runs alone */
 	ISOLATION_SESSION /* each client session has its own */
 };
 
@@ -142,7 +142,8 @@ struct backend_hello {
 	bool tools, resources, subscribe, prompts, completions, logging;
 	bool tasks_list, tasks_cancel, tasks_call; /* tasks of 2025-11-25 */
 	bool tasks_extension;                      /* ... of the modern revision */
-	struct span server_info, instructions;     /* p == NULL: none */
+	bool modern_only;                      /* it is modern, and has no sessions for legacy clients beside that */
+	struct span server_info, instructions; /* p == NULL: none */
 };
 
 /* The items of one list of a server, in its order: one text, and a span for each item's raw JSON. */
@@ -202,7 +203,10 @@ struct backend_events {
 	void (*hello)(void *arg, const struct backend_hello *hello);
 	/* A whole list, new or again; taken over by the listener (moved out of *list). */
 	void (*list)(void *arg, enum list_kind kind, struct item_list *list);
-	/* Log messages and resource updates; list_changed is the backend's own business. */
+	/*
+	 * Log messages, resource updates, how tasks stand, and progress that is of no call in flight; list_changed is
+	 * the backend's own business.
+	 */
 	void (*notification)(void *arg, const struct backend_link *from, const struct message *m);
 	/* The server asks something of a client. (A ping is answered by the backend.) */
 	void (*ask)(void *arg, const struct backend_ask *ask, const struct message *m);

@@ -118,8 +118,10 @@ static void on_progress(struct stdio *s, const struct message *m)
 
 	if (call != NULL && call->wants_progress)
 		call->sink->progress(call, m);
+	else if (call == NULL) /* of a task that has begun with an answer, perhaps */
+		s->base.events->notification(s->base.arg, s->link, m);
 	else
-		drop(s, "progress of a call that is not in flight");
+		drop(s, "progress of a call that wants none");
 }
 
 static void ask_for_changed(void *arg)

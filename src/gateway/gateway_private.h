@@ -3,7 +3,7 @@
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
  * the servers), asks.c (what they ask), park.c (... of modern clients), tasks.c (calls that go on after their answer),
- * and lease.c (whose call is at one that is leased).
+ * and lease.c (whose turn it is at one that is leased).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -46,8 +46,9 @@ struct slot {
 	struct list in_leaving;
 	struct post leave_post;
 	struct list asks;    /* what it asks of clients, open */
-	struct call *leased; /* isolation "lease": the one call there of a client that it may ask something */
-	struct list waiting; /* ... and those that wait for their turn; not among `calls` */
+	struct list waiting; /* isolation "lease": calls that wait for their turn, not among `calls` */
+	unsigned leases;     /* ... and those that have it */
+	bool leased_alone;   /* ... which is one, of a client that the server may ask something */
 	uint64_t refused_asks;
 	mono_t refusal_logged;
 };
@@ -112,6 +113,7 @@ struct call {
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
 	bool safe_to_repeat;
+	bool has_lease;
 	bool augmented;    /* a tools/call that asked for a task, of a server that has them */
 	unsigned lacked;   /* of enum client_capability: asked for by the server, not declared by a modern client */
 	struct buf answer; /* the gateway's own result or error, complete */
@@ -172,8 +174,9 @@ void call_submit(struct call *c, const struct message *m, struct splice name); /
 /* lease.c */
 bool lease_take(struct call *c, const struct message *m, struct splice name); /* false: it waits for its turn */
 bool lease_is_waiting(const struct call *c);
-void lease_leave(struct call *c);     /* it waits no more */
-void lease_give_back(struct call *c); /* its turn, if it had one, is over: the next one is sent */
+void lease_leave(struct call *c);      /* it waits no more */
+void lease_give_back(struct call *c);  /* its turn, if it had one, is over: the next ones are sent */
+void lease_greeted(struct slot *slot); /* the server has said what it is: perhaps nothing has to wait */
 
 /* initialize.c: what servers of a scope offer; those that have not said so yet may offer everything */
 struct backend_hello offered(const struct gateway *gw, int scope);

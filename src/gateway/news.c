@@ -110,6 +110,7 @@ static void on_hello(void *arg, const struct backend_hello *hello)
 
 	slot->hello = *hello;
 	slot->greeted = true;
+	lease_greeted(slot);
 }
 
 static void push_changed(struct push *p, enum list_kind kind)
@@ -274,6 +275,8 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 		asks_elicitation_complete(slot, m);
 	else if (m->method_id == METHOD_TASK_STATUS)
 		tasks_status(slot, from, m);
+	else if (m->method_id == METHOD_PROGRESS)
+		tasks_progress(slot, from, m);
 	else if (m->method_id == METHOD_RESOURCE_UPDATED)
 		subscribe_updated(slot, from, m);
 	else

@@ -7,7 +7,8 @@
 #include "mcp/task.h"
 #include "json/write.h"
 
-#define ID_MAX 1024 /* of one whose owner is remembered */
+#define TTL_MAX_MS ((int64_t)366 * 24 * 3600 * 1000) /* that we count; beyond, it is kept until there are newer ones \
+	                                              */
 
 bool tasks_have_prefix(const struct gateway *gw, int scope)
 {
@@ -209,17 +210,28 @@ bool tasks_serve_call(struct call *c, struct slot *slot, const struct message *m
 
 /* ---- whose they are ---- */
 
-/* Between its quotes. */
-static struct span key_of(struct span id)
+static struct task_place place_of(const struct slot *slot, const struct backend_link *link)
 {
-	return span_is_set(id) && id.n <= ID_MAX ? (struct span){ id.p + 1, id.n - 2 } : SPAN_NONE;
+	return (struct task_place){ span_of(slot->conf->name), link != NULL ? link->session : 0 };
 }
 
-static struct session *owner_of(const struct slot *slot, struct span id)
+/* `id`: a raw JSON string, or not set. */
+static struct known_task *task_known(const struct slot *slot, const struct backend_link *link, struct span id)
 {
-	struct span key = key_of(id);
+	const struct task_place place = place_of(slot, link);
+	struct gateway *gw = slot->gw;
 
-	return span_is_set(key) ? elicitations_find(&slot->gw->tasks.owners, span_of(slot->conf->name), key) : NULL;
+	if (json_type_of(id) != JSON_STRING)
+		return NULL;
+	return known_tasks_find(&gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, gw->sched->now);
+}
+
+static void is_over(const struct slot *slot, const struct backend_link *link, struct span id)
+{
+	struct known_task *task = task_known(slot, link, id);
+
+	if (task != NULL)
+		known_tasks_end_progress(&slot->gw->tasks.known, task);
 }
 
 /* A process, or a session at a server, that serves one client alone says by itself whose they are. */
@@ -228,13 +240,36 @@ static bool is_of_one(const struct backend_link *link)
 	return link != NULL && link->session != 0;
 }
 
-void tasks_begun(struct call *c, const struct message *answer)
+static mono_t known_until(const struct gateway *gw, struct span task)
 {
-	if (!c->augmented || c->session == NULL || is_of_one(c->at.link))
+	int64_t ttl = task_ttl(task);
+
+	return ttl < 0 || ttl > TTL_MAX_MS ? MONO_NEVER : mono_add(gw->sched->now, ttl);
+}
+
+/* Its progress comes under the number that the call had at the server. */
+static void has_begun(struct call *c, const struct message *answer)
+{
+	struct span id = task_in_result(answer, c->method, true), task = json_member(answer->result, "task");
+	const struct task_place place = place_of(c->slot, c->at.link);
+	int64_t number = 0;
+	bool progress = json_to_i64(answer->id, &number) && !task_is_over(task);
+
+	if (span_is_set(id))
+		known_tasks_add(&c->gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, c->session,
+		        known_until(c->gw, task), (uint64_t)number, progress ? c->token : SPAN_NONE);
+}
+
+void tasks_answered(struct call *c, const struct message *answer)
+{
+	if (call_is_modern(c) || c->session == NULL)
 		return;
-	struct span key = key_of(task_in_result(answer, c->method, true));
-	if (span_is_set(key))
-		elicitations_add(&c->gw->tasks.owners, span_of(c->slot->conf->name), key, c->session);
+	if (c->augmented)
+		has_begun(c, answer);
+	else if (c->method == METHOD_TASKS_RESULT)
+		is_over(c->slot, c->at.link, task_related(answer->result_meta));
+	else if ((c->method == METHOD_TASKS_GET || c->method == METHOD_TASKS_CANCEL) && task_is_over(answer->result))
+		is_over(c->slot, c->at.link, task_in_result(answer, c->method, false));
 }
 
 /* What a server has to say about a task belongs on the stream of the call that waits for its result. */
@@ -255,7 +290,8 @@ static struct call *call_for(const struct slot *slot, const struct backend_link 
 struct session *tasks_owner(
         const struct slot *slot, const struct backend_link *link, const struct message *m, struct call **call)
 {
-	struct session *session = is_of_one(link) ? NULL : owner_of(slot, task_related(m->meta));
+	const struct known_task *task = is_of_one(link) ? NULL : task_known(slot, link, task_related(m->meta));
+	struct session *session = task != NULL ? task->owner : NULL;
 
 	*call = session != NULL ? call_for(slot, link, session) : NULL;
 	return session;
@@ -271,33 +307,58 @@ static struct push *push_for(const struct session *session, const struct slot *s
 	return NULL;
 }
 
-static struct pieces status_for(const struct slot *slot, int scope, const struct message *m)
+/* On the session's open stream, or else on that of a call of it which may be about the task. */
+static void tell(struct slot *slot, const struct backend_link *from, const struct session *session,
+        const struct message *m, struct splice token)
 {
-	const struct splice splices[] = {
-		put_prefix(slot, scope, m->task_id),
-		tasks_related_splice(slot, scope, m),
-	};
+	const struct push *push = session != NULL ? push_for(session, slot) : NULL;
+	const struct call *c = session != NULL && push == NULL ? call_for(slot, from, session) : NULL;
 
-	return pieces_splice(m->text, splices, 2);
+	if (push == NULL && c == NULL) {
+		slot->gw->counts.dropped_messages++;
+		return;
+	}
+	int scope = push != NULL ? push->scope : c->scope;
+	const struct splice splices[] = {
+		put_prefix(slot, scope, json_type_of(m->task_id) == JSON_STRING ? m->task_id : SPAN_NONE),
+		tasks_related_splice(slot, scope, m),
+		token,
+	};
+	struct pieces json = pieces_splice(m->text, splices, 3);
+	if (push != NULL)
+		push->port->message(push->arg, &json);
+	else
+		c->port->message(c->arg, &json);
 }
 
 static const struct session *session_for(
         const struct slot *slot, const struct backend_link *from, const struct message *m)
 {
-	if (json_type_of(m->task_id) != JSON_STRING)
-		return NULL;
-	return is_of_one(from) ? session_of(slot->gw, from->session) : owner_of(slot, m->task_id);
+	const struct known_task *task = task_known(slot, from, m->task_id);
+
+	if (task != NULL)
+		return task->owner;
+	return is_of_one(from) && json_type_of(m->task_id) == JSON_STRING ? session_of(slot->gw, from->session) : NULL;
 }
 
 void tasks_status(struct slot *slot, const struct backend_link *from, const struct message *m)
 {
-	const struct session *session = session_for(slot, from, m);
-	struct push *push = session != NULL ? push_for(session, slot) : NULL;
+	tell(slot, from, session_for(slot, from, m), m, (struct splice){ .out = SPAN_NONE });
+	if (task_is_over(m->params))
+		is_over(slot, from, m->task_id);
+}
 
-	if (push == NULL) {
-		slot->gw->counts.dropped_messages++;
-		return;
-	}
-	struct pieces json = status_for(slot, push->scope, m);
-	push->port->message(push->arg, &json);
+void tasks_progress(struct slot *slot, const struct backend_link *from, const struct message *m)
+{
+	const struct task_place place = place_of(slot, from);
+	struct gateway *gw = slot->gw;
+	const struct known_task *task = NULL;
+	int64_t number;
+
+	if (json_to_i64(m->token, &number))
+		task = known_tasks_find_number(&gw->tasks.known, &place, (uint64_t)number, gw->sched->now);
+	if (task != NULL)
+		tell(slot, from, task->owner, m, (struct splice){ .out = m->token, .in = task->token });
+	else
+		gw->counts.dropped_messages++;
 }

@@ -49,7 +49,7 @@ with the inputResponses and the requestState), and
     orphans       so many grandchildren that end at once and are left to whoever reaps them
     flood_for_ever   "stdout" or "stderr": writes there without a line feed and does nothing else
     block         neither reads nor writes for so many ms
-  In texts $ID stands for the id of the call as it came on the wire, $TOKEN for its progress token.
+  In texts $ID stands for the id of the call as it came on the wire, or of its task, $TOKEN for its progress token.
 """
 
 import heapq
@@ -467,7 +467,8 @@ class Server:
 
     def fill(self, text, m):
         token = ((m.get("params") or {}).get("_meta") or {}).get("progressToken")
-        return text.replace("$ID", dumps(m.get("id"))).replace("$TOKEN", dumps(token))
+        id = m.get("id")
+        return text.replace("$ID", dumps(id.id if isinstance(id, Task) else id)).replace("$TOKEN", dumps(token))
 
     def steps(self, steps, m):
         while steps:

@@ -105,6 +105,43 @@ def test_status_goes_to_whose_task_it_is(gateway, c):
         assert others.next_message()["params"]["taskId"] == theirs["taskId"]
 
 
+def makes_progress(client, tool, steps, token="p"):
+    """A task whose server tells of its progress, and the id that the client knows it by."""
+    line = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":$TOKEN,"progress":%d,"_meta":{"%s":{"taskId":$ID}}}}'
+    steps = [{"line": line % (step, RELATED)} if isinstance(step, int) else step for step in steps]
+    params = {"name": tool, "arguments": {"steps": steps}, "task": {"ttl": 60000}, "_meta": {"progressToken": token}}
+    return client.request("tools/call", params)["task"]["taskId"]
+
+
+def progress_of(message):
+    assert message["method"] == "notifications/progress", message
+    params = message["params"]
+    return params["progressToken"], params["progress"], params["_meta"][RELATED]["taskId"]
+
+
+def test_progress_goes_on_after_the_answer_that_made_the_task(gateway, c):
+    with gateway.client(capabilities=ALL) as other:
+        mine, others = c.get_stream(), other.get_stream()
+        task = makes_progress(c, "f__script", [1, {"wait": 50}, 2, {"answer": "done"}, 3])
+        assert [progress_of(mine.next_message()) for _ in range(2)] == [("p", 1, task), ("p", 2, task)]
+        status = mine.next_message()  # the task is over, and what its server says of its progress after that is for nobody
+        assert status["method"] == "notifications/tasks/status" and status["params"]["status"] == "completed"
+        theirs = makes_progress(other, "f__script", [1, {"answer": "done"}], token=7)
+        assert progress_of(others.next_message()) == (7, 1, theirs)
+        assert others.next_message()["params"]["taskId"] == theirs
+        begin(c, "f__echo")
+        assert mine.next_message()["params"]["taskId"] == "f__task-3"
+
+
+def test_progress_comes_on_the_stream_of_who_waits_for_the_result_if_no_other_is_open(c):
+    task = makes_progress(c, "f__script", [{"wait": 500}, 1, {"answer": "done"}])
+    waits = c.in_background(request(9, "tasks/result", {"taskId": task}))
+    assert text_of(waits.join()["result"]) == "done"
+    messages = waits.client.notifications
+    assert progress_of(messages[0]) == ("p", 1, task)
+    assert messages[1]["method"] == "notifications/tasks/status" and messages[1]["params"]["taskId"] == task
+
+
 def test_what_a_task_asks_goes_to_whose_task_it_is_whoever_else_is_at_work(gateway, c):
     with gateway.client(capabilities=ALL) as other:
         stream = c.get_stream()
@@ -127,6 +164,16 @@ def test_tasks_of_a_process_of_ones_own_are_ones_own(sluice):
         task = begin(a, "f__echo", {"text": "a"})
         assert error_of(b.request, "tasks/get", {"taskId": task["taskId"]}).code == -32602
         assert text_of(a.request("tasks/result", {"taskId": task["taskId"]})) == "a"
+
+
+def test_progress_comes_from_a_process_of_ones_own(sluice):
+    s = sluice.http(servers(f=fake(tasks=True, more={"isolation": "session"})))
+    with s.client() as a, s.client() as b:
+        a.tool_names()
+        streams = [(client.get_stream(), makes_progress(client, "f__script", [1, {"answer": "done"}], token=token), token)
+                   for client, token in ((a, "a"), (b, "b"))]
+        for stream, task, token in streams:
+            assert progress_of(stream.next_message()) == (token, 1, task)
 
 
 def test_a_server_alone_keeps_its_ids(sluice):
