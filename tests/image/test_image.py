@@ -135,5 +135,6 @@ def test_tls_is_verified_with_the_authorities_of_the_image(containers, image, sl
     bundle = tmp_path / "bundle.pem"
     bundle.write_text(authority.cert.read_text())
     tmp_path.chmod(0o755)
-    listed = containers.run(*base, f"--volume={bundle}:{AUTHORITIES}:ro", image, "list", "--json")
-    assert "far__ex__echo" in listed.stdout
+    for options in ([f"--volume={bundle}:{AUTHORITIES}:ro"], [f"--volume={bundle}:/own.pem:ro", "--env", "SSL_CERT_FILE=/own.pem"]):
+        listed = containers.run(*base, *options, image, "list", "--json")
+        assert "far__ex__echo" in listed.stdout
