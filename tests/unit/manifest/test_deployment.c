@@ -74,6 +74,7 @@ static const struct row {
 	{ "grace-not-told", { { "MCP_GRACE_PERIOD", "OTHER" }, { "configMap: { name: sluice }", "secret: { secretName: sluice }" } }, "env" },
 	{ "grace-lame-duck", { { GRACE, "terminationGracePeriodSeconds: 12\n" }, { "60s }", "12s }" } }, "spec.terminationGracePeriodSeconds" },
 	{ "grace-stop", { { GRACE, "terminationGracePeriodSeconds: 8\n" }, { "60s }", "8s }" } }, "spec.terminationGracePeriodSeconds" },
+	{ "grace-stop", { { "60s }", "8s }" } }, "env[0].value" },
 	{ "grace-margin", { { GRACE, "terminationGracePeriodSeconds: 6\n" }, { "60s }", "6s }" } }, "spec.terminationGracePeriodSeconds" },
 	{ "grace-calls", { { "\"requestTimeout\": \"30s\"", "\"requestTimeout\": \"2m\"" } }, "spec.terminationGracePeriodSeconds" },
 	/* hooks */
@@ -204,7 +205,8 @@ static const struct row right_rows[] = {
 	        NULL },
 	/* a sidecar for its pod alone, which has less time than the pod */
 	{ NULL,
-	        { { CONTAINERS, "      containers: [{ name: agent }]\n      initContainers:\n" },
+	        { { CONTAINERS,
+	                  "      containers: [{ name: agent, image: sluice, command: [curl] }]\n      initContainers:\n" },
 	                { RESOURCES, RESOURCES "          restartPolicy: Always\n" }, { "--http, \":8080\"", "--http" },
 	                { "  ports: [{ name: http, port: 80, targetPort: http }]", "  clusterIP: None" },
 	                { "60s }", "45s }" },
