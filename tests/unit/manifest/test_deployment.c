@@ -99,6 +99,7 @@ static const struct row {
 	{ "probe-path", { { "path: /readyz", "path: /ready" } }, "readinessProbe.httpGet.path" },
 	{ "probe-scheme", { { "path: /readyz, port: admin", "path: /readyz, port: http, scheme: HTTPS" } }, "readinessProbe.httpGet.scheme" },
 	{ "probe-scheme", { { "path: /readyz, port: admin", "path: /readyz, port: http" }, { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } }, "readinessProbe.httpGet.scheme" },
+	{ "probe-scheme", { { "--insecure, ", "" }, { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } }, "livenessProbe.httpGet.scheme" },
 	{ "liveness-path", { { "path: /livez", "path: /readyz" } }, "livenessProbe.httpGet.path" },
 	{ "liveness-path", { { "path: /livez", "path: /health" } }, "livenessProbe.httpGet.path" },
 	{ "readiness-path", { { "path: /readyz", "path: /livez" } }, "readinessProbe.httpGet.path" },
@@ -194,6 +195,13 @@ static const struct row right_rows[] = {
 	{ NULL,
 	        { { "kind: ConfigMap",
 	                "kind: Pod\nmetadata: { name: test, annotations: { helm.sh/hook: test } }\nspec: { containers: [{ name: sluice, image: \"sluice\" }] }\n---\nkind: ConfigMap" } },
+	        NULL },
+	/* TLS on the main port alone, and on both */
+	{ NULL, { { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } },
+	        NULL },
+	{ NULL,
+	        { { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" },
+	                { "--insecure, ", "" }, { "port: admin }", "port: admin, scheme: HTTPS }" } },
 	        NULL },
 	/* a digest alone does not tell which image it is */
 	{ NULL, { { "sluice:1.0.0-runners", "sluice@sha256:0123" } }, NULL },
