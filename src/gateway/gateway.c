@@ -78,6 +78,7 @@ void gateway_free(struct gateway **gwp)
 	*gwp = NULL;
 	assert(gw->in_flight == 0);
 	listens_forget(gw);
+	post_cancel(&gw->listens_post);
 	list_each (node, sessions_all(gw->sessions))
 		subscribe_leave(gw, &list_entry(node, struct session, node)->subscriber);
 	subscriptions_clear(&gw->subscriptions);

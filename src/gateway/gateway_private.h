@@ -78,8 +78,9 @@ struct gateway {
 	struct timer settled_timer;
 	struct list listens; /* struct listen: streams of modern clients */
 	unsigned listen_count;
-	uint64_t listens_opened; /* since the start */
-	struct buf warnings;     /* about the catalog, as last logged */
+	uint64_t listens_opened;  /* since the start */
+	struct post listens_post; /* servers have said what they agree to */
+	struct buf warnings;      /* about the catalog, as last logged */
 	struct timer loss_timer;
 	struct timer first_try_timer; /* those that were started last have had their time */
 	bool refusing;
@@ -192,7 +193,11 @@ void serve_unsubscribe(struct call *c, const struct message *m);
 void subscribe_agreed(struct call *c); /* the server has, to a client's resources/subscribe */
 /* `part`: the session that the server has a part of its own for, 0: it is shared; `tell`: the server does not know yet.
  * False: too many. */
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell);
+bool subscribe_add(
+        struct slot *slot, enum wanted_kind kind, struct subscriber *who, uint64_t part, struct span uri, bool tell);
+void subscribe_remove(struct gateway *gw, struct subscriber *who, const struct resource_name *name);
+/* From the backends: whether the server agrees. */
+void subscribe_said(void *arg, uint64_t session, enum wanted_kind kind, struct span raw, bool yes);
 void subscribe_leave(struct gateway *gw, struct subscriber *who); /* this one wants to hear of nothing any more */
 void subscribe_attached(struct slot *slot);                       /* a new backend, which knows of none yet */
 void subscribe_updated(struct slot *slot, const struct backend_link *from, const struct message *m);

@@ -54,6 +54,7 @@ const struct backend_events gateway_backend_events = {
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_notification,
+	.agreed = subscribe_said,
 	.ask = asks_on_ask,
 	.ask_ended = asks_on_ask_ended,
 };
@@ -277,6 +278,8 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 		tasks_status(slot, from, m);
 	else if (m->method_id == METHOD_PROGRESS)
 		tasks_progress(slot, from, m);
+	else if (m->method_id == METHOD_TASK_NEWS)
+		tasks_news(slot, from, m);
 	else if (m->method_id == METHOD_RESOURCE_UPDATED)
 		subscribe_updated(slot, from, m);
 	else

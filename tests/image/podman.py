@@ -201,10 +201,9 @@ def engine():
         yield made
     finally:
         made.remove_all()
-        if kept:
-            return
-        subprocess.run(["umount", "--recursive", "--lazy", f"{directory}/store/overlay"], stderr=subprocess.DEVNULL)
-        shutil.rmtree(directory)
+        if not kept:
+            subprocess.run(["umount", "--recursive", "--lazy", f"{directory}/store/overlay"], stderr=subprocess.DEVNULL)
+            shutil.rmtree(directory)
 
 
 CLONE_NEWNET = 0x40000000

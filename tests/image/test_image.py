@@ -40,7 +40,7 @@ def test_nothing_is_in_it_but_the_program_the_authorities_and_the_licences(engin
         "/usr/local/bin/sluice",
         AUTHORITIES,
         docs + "LICENSE",
-        *(docs + f"copyright.{name}" for name in ("libc6-dev", "libssl-dev", "libuv1-dev")),
+        *(docs + f"copyright.{name}" for name in ("libc6-dev", "libssl-dev", "libuv1-dev", "libyaml-dev")),
     }
     assert all(info.st_uid == 0 and not info.st_mode & 0o022 for info in files.values())
     assert all(bool(info.st_mode & stat.S_IXUSR) == path.endswith("bin/sluice") for path, info in files.items())
@@ -135,5 +135,6 @@ def test_tls_is_verified_with_the_authorities_of_the_image(containers, image, sl
     bundle = tmp_path / "bundle.pem"
     bundle.write_text(authority.cert.read_text())
     tmp_path.chmod(0o755)
-    listed = containers.run(*base, f"--volume={bundle}:{AUTHORITIES}:ro", image, "list", "--json")
-    assert "far__ex__echo" in listed.stdout
+    for options in ([f"--volume={bundle}:{AUTHORITIES}:ro"], [f"--volume={bundle}:/own.pem:ro", "--env", "SSL_CERT_FILE=/own.pem"]):
+        listed = containers.run(*base, *options, image, "list", "--json")
+        assert "far__ex__echo" in listed.stdout

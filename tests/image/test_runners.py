@@ -4,9 +4,16 @@ from mcp_client import McpHttp
 from podman import MAIN, family_of
 from test_image import BARE, configured, config_of
 
-# What a pod mounts from an emptyDir, which anybody may write to.
-WRITABLE = [f"--tmpfs={place}:rw,exec,mode=1777" for place in ("/home/sluice", "/tmp")]
 MOST_BYTES = 700_000_000
+
+
+def writable(directory):
+    """What a pod mounts: an emptyDir, which anybody may write to."""
+    directory.chmod(0o755)
+    home = directory / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    return [f"--volume={home}:/home/sluice", "--tmpfs=/tmp"]
 
 
 def test_it_has_the_runners_and_runs_sluice_as_the_small_one_does(containers, image, runners):
@@ -19,7 +26,7 @@ def test_it_has_the_runners_and_runs_sluice_as_the_small_one_does(containers, im
     assert len(found) == 9 and found[-1] == "sluice" and "/usr/local/bin/sluice" in found
 
 
-def test_what_runners_keep_goes_to_home_also_with_a_read_only_root(containers, runners):
+def test_what_runners_keep_goes_to_home_also_with_a_read_only_root(containers, runners, tmp_path):
     script = """set -e
         npm config get cache
         mkdir -p /tmp/hello && cd /tmp/hello
@@ -29,7 +36,7 @@ def test_what_runners_keep_goes_to_home_also_with_a_read_only_root(containers, r
         uv cache dir
         cd /tmp && uv venv -q --offline own && own/bin/python -c 'print("from uv")'
         touch /usr/local/bin/x 2>&1 || true"""
-    bare = [*BARE, *WRITABLE]
+    bare = [*BARE, *writable(tmp_path)]
     done = containers.run("podman", "run", "--rm", "--network", "host", *bare, "--entrypoint", "sh", runners, "-c", script)
     said = done.stdout.splitlines()
     assert said[:4] == ["/home/sluice/.npm", "from npx", "/home/sluice/.cache/uv", "from uv"], done.stdout + done.stderr
@@ -43,7 +50,7 @@ def test_servers_in_javascript_and_python_serve_and_are_stopped(containers, serv
         time={"command": "mcp-server-time", **stop},
         stubborn={"command": "sh", "args": ["-c", "trap '' TERM; example-server; sleep 1000 & sleep 1000"], **stop},
     )
-    c = containers.start(servers_image, options=configured(tmp_path, config, *WRITABLE)).wait_ready()
+    c = containers.start(servers_image, options=configured(tmp_path, config, *writable(tmp_path))).wait_ready()
     family = family_of(c.pid)
     assert len(family) >= 5
     with McpHttp(MAIN) as client:
