@@ -3,7 +3,7 @@
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
  * the servers), asks.c (what they ask), park.c (... of modern clients), tasks.c (calls that go on after their answer),
- * and lease.c (whose call is at one that is leased).
+ * lease.c (whose call is at one that is leased), and view.c (what is shown to people).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -48,8 +48,9 @@ struct slot {
 	struct list asks;    /* what it asks of clients, open */
 	struct call *leased; /* isolation "lease": the one call there of a client that it may ask something */
 	struct list waiting; /* ... and those that wait for their turn; not among `calls` */
-	uint64_t refused_asks;
 	mono_t refusal_logged;
+	struct server_counts *counts; /* shared with those of its name before it and after it */
+	mono_t state_since, started_at;
 };
 
 struct gateway {
@@ -77,8 +78,8 @@ struct gateway {
 	struct timer settled_timer;
 	struct list listens; /* struct listen: streams of modern clients */
 	unsigned listen_count;
-	uint64_t listens_opened; /* since the start */
-	struct buf warnings;     /* about the catalog, as last logged */
+	unsigned push_count; /* open, of all sessions */
+	struct buf warnings; /* about the catalog, as last logged */
 	struct timer loss_timer;
 	struct timer first_try_timer; /* those that were started last have had their time */
 	bool refusing;
@@ -106,6 +107,7 @@ struct call {
 	int scope;
 	const struct reply_port *port; /* NULL: nobody waits */
 	void *arg;
+	mono_t began;    /* accepted, this request of it */
 	mono_t deadline; /* maxRequestTimeout, or until when a list waits */
 	struct timer timeout;
 	struct post post;
@@ -122,6 +124,7 @@ struct call {
 	struct slot **candidates;
 	size_t candidate_count, candidate_next;
 	struct span id, token, cursor, uri; /* the client's, raw JSON, in `bytes`, or those of its retry */
+	struct span name;                   /* likewise, for people: one that is very long is not kept */
 	char *retry_bytes;
 	struct buf kept; /* the server's answer, until the client comes back */
 	char bytes[];
@@ -134,6 +137,8 @@ void gateway_refuse(
 /* slot.c */
 #define SLOTS_LEAVING_MAX 64 /* that may finish their calls */
 struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf);
+/* Goes on with the counts of the one before it, for a slot that was just made. */
+void slot_succeed(struct slot *slot, struct slot *before);
 void slot_free(struct slot *slot);
 void slot_leave(struct slot *slot);      /* it is in no list of servers any more: stopped and freed when that can be */
 void slot_leave_soon(struct slot *slot); /* a step of that may be due, if it is leaving */
