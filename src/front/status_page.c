@@ -92,9 +92,12 @@ static void put_header(struct buf *out, const struct status *s)
 {
 	put(out, "<header><h1>Sluice</h1>");
 	put_state(out, s->life.phase);
-	buf_printf(out, "<span class=\"%s\">%s</span><span>for ", s->health, s->health);
+	put(out, "<span>for ");
 	put_duration(out, s->life.phase_ms);
-	put(out, "</span><span>up ");
+	put(out, "</span>");
+	if (!span_eq(span_of(s->health), span_of(s->life.phase)))
+		buf_printf(out, "<span class=\"%s\">%s</span>", s->health, s->health);
+	put(out, "<span>up ");
 	put_duration(out, s->uptime_ms);
 	buf_printf(out, "</span><span>version %s</span></header>", s->version);
 }
