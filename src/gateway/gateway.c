@@ -154,6 +154,7 @@ bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
 void gateway_refuse(struct gateway *gw, struct span id, enum end_reason why, struct buf *out)
 {
 	gw->counts.refused++;
+	gw->counts.overloaded += why == END_OVERLOADED;
 	rpc_put_end(out, id, &(struct rpc_end){ .why = why, .outcome = OUTCOME_NOT_SENT });
 }
 
@@ -180,10 +181,8 @@ static struct call *submit(struct gateway *gw, struct session *session, int scop
 			return parked;
 	}
 	if (gw->refusing || is_full(gw, session)) {
-		gw->counts.refused++;
 		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
-		rpc_put_end(
-		        refusal->json, m->id, &(struct rpc_end){ .why = *refusal->why, .outcome = OUTCOME_NOT_SENT });
+		gateway_refuse(gw, m->id, *refusal->why, refusal->json);
 		return NULL;
 	}
 	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
@@ -253,6 +252,8 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.in_flight = gw->in_flight,
 		.parked = gw->parks.parked,
 		.sessions = (unsigned)sessions_count(gw->sessions),
+		.streams = gw->push_count,
+		.listens = gw->listen_count,
 		.configured = (unsigned)gw->slot_count,
 	};
 	for (size_t i = 0; i < gw->slot_count; i++) {
@@ -375,6 +376,7 @@ void gateway_count_dropped(struct gateway *gw)
 void gateway_count_reload(struct gateway *gw, enum reload_result result)
 {
 	gw->counts.reloads[result]++;
+	gw->counts.reload_refused = result == RELOAD_REFUSED;
 }
 
 const char *reload_result_name(enum reload_result result)
