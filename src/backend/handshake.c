@@ -363,6 +363,7 @@ static void say_hello(struct handshake *h, enum revision revision, struct span r
 	h->hello_text = at;
 	h->hello = (struct backend_hello){
 		.revision = revision,
+		.modern_only = revision_is_modern(revision),
 		.tools = offers(capabilities, "tools"),
 		.resources = offers(capabilities, "resources"),
 		.subscribe = says_true(capabilities, "resources", "subscribe"),

@@ -176,10 +176,13 @@ static bool try_another_way(struct http_backend *b, const struct http_trip *t, e
 	return false;
 }
 
+static void tell_modern_only(struct http_backend *b);
+
 static void second_failed(struct http_backend *b, const struct http_trip *t, enum fetch_end why)
 {
 	handshake_reset(&b->second);
 	b->site->modern_only = is_of_another_kind(t, why) || b->site->modern_only;
+	tell_modern_only(b);
 	if (b->site->modern_only)
 		http_release(b);
 	else if (b->life.state == LIFE_READY)
@@ -205,8 +208,9 @@ static void answer_for(struct http_backend *b, const struct http_trip *t, const 
 	        "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"error\":{\"code\":-32603,\"message\":", (unsigned long long)t->id);
 	json_put_string(&json, span_of(sentence));
 	buf_add(&json, SPAN("}}"));
-	if (message_parse(buf_span(&json), b->base.conf->max_depth, &m, &fault))
-		handshake_answer(&b->handshake, t->id, &m, http_now(b));
+	if (message_parse(buf_span(&json), b->base.conf->max_depth, &m, &fault) &&
+	        !handshake_answer(&b->handshake, t->id, &m, http_now(b)))
+		wanted_answered(&b->wanted, t->id, false, http_said, b);
 	buf_free(&json);
 	if (t->method == METHOD_TOOLS_LIST && b->relisting) {
 		b->relisting = false;
@@ -265,8 +269,9 @@ void http_own_answered(struct http_trip *t, const struct message *m)
 		return;
 	if (t->method == METHOD_DISCOVER && t->id == b->handshake.initialize_id)
 		discovered(b, t, m);
-	else if (!handshake_answer(&b->handshake, t->id, m, http_now(b)))
-		handshake_answer(&b->second, t->id, m, http_now(b));
+	else if (!handshake_answer(&b->handshake, t->id, m, http_now(b)) &&
+	         !handshake_answer(&b->second, t->id, m, http_now(b)))
+		wanted_answered(&b->wanted, t->id, m->kind == MESSAGE_RESULT, http_said, b);
 }
 
 /* --- the handshake's port --- */
@@ -290,8 +295,17 @@ static void send_notification(void *arg, enum method method)
 static void on_hello(void *arg, const struct backend_hello *hello)
 {
 	struct http_backend *b = arg;
+	struct backend_hello known = *hello;
 
-	b->base.events->hello(b->base.arg, hello);
+	known.modern_only = b->site->modern_only && revision_is_modern(hello->revision);
+	b->base.events->hello(b->base.arg, &known);
+}
+
+/* Only who asks it for a session finds out that it has none. */
+static void tell_modern_only(struct http_backend *b)
+{
+	if (b->site->modern_only && b->life.state == LIFE_READY)
+		on_hello(b, &b->handshake.hello);
 }
 
 static void take_tools(struct http_backend *b, struct item_list *list)
@@ -402,6 +416,7 @@ static void second_hello(void *arg, const struct backend_hello *hello)
 	both.tasks_list = hello->tasks_list;
 	both.tasks_cancel = hello->tasks_cancel;
 	both.tasks_call = hello->tasks_call;
+	both.modern_only = false;
 	b->base.events->hello(b->base.arg, &both);
 }
 
@@ -419,6 +434,7 @@ static void second_done(void *arg, const char *fault)
 	b->second_is_up = fault == NULL;
 	b->site->modern_only = fault != NULL;
 	standing_tell_anyway(&b->standing);
+	tell_modern_only(b);
 	if (b->second_is_up)
 		http_news_hold(b);
 	http_release(b);

@@ -31,9 +31,16 @@ void http_front_free(struct http_front **f);
 /* What the metrics tell that the front cannot see: to be given before it listens. */
 void http_front_set_facts(struct http_front *f, void (*facts)(void *arg, struct process_facts *facts), void *arg);
 
-/* Each at most once. `tls` NULL: plain. */
-bool http_front_listen(struct http_front *f, struct span address, struct tls_context *tls, struct err *e);
-bool http_front_listen_admin(struct http_front *f, struct span address, struct tls_context *tls, struct err *e);
+/* Where a port listens, and under what. */
+struct http_front_port {
+	struct span address;
+	int fd; /* of a socket that listens there and was inherited, taken over; -1: it is to be made */
+	struct tls_context *tls; /* NULL: plain */
+};
+
+/* Each at most once. */
+bool http_front_listen(struct http_front *f, const struct http_front_port *port, struct err *e);
+bool http_front_listen_admin(struct http_front *f, const struct http_front_port *port, struct err *e);
 
 /* Other certificates, for the ports that have some. */
 void http_front_renew_tls(struct http_front *f, struct tls_context *tls);

@@ -574,7 +574,7 @@ void asks_session_left(struct gateway *gw, struct session *session)
 			rounds_lost(of_rounds);
 	}
 	elicitations_forget(&gw->asks.elicitations, session);
-	elicitations_forget(&gw->tasks.owners, session);
+	known_tasks_forget(&gw->tasks.known, session);
 }
 
 void asks_cut(struct gateway *gw)

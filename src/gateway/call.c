@@ -502,7 +502,7 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	if (why == END_RESULT && c->method == METHOD_RESOURCES_SUBSCRIBE)
 		subscribe_agreed(c);
 	if (why == END_RESULT && m != NULL)
-		tasks_begun(c, m);
+		tasks_answered(c, m);
 	if (m != NULL && lacking_explains(c, m)) {
 		lacking_put_error(c);
 		why = END_REFUSED;

@@ -55,7 +55,7 @@ struct gateway *gateway_new(
 	list_init(&gw->listens);
 	put_server_info(gw);
 	elicitations_init(&gw->asks.elicitations);
-	elicitations_init(&gw->tasks.owners);
+	known_tasks_init(&gw->tasks.known);
 	subscriptions_init(&gw->subscriptions);
 	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
@@ -78,6 +78,7 @@ void gateway_free(struct gateway **gwp)
 	*gwp = NULL;
 	assert(gw->in_flight == 0);
 	listens_forget(gw);
+	post_cancel(&gw->listens_post);
 	list_each (node, sessions_all(gw->sessions))
 		subscribe_leave(gw, &list_entry(node, struct session, node)->subscriber);
 	subscriptions_clear(&gw->subscriptions);
@@ -92,7 +93,7 @@ void gateway_free(struct gateway **gwp)
 	for (size_t i = 0; i < gw->slot_count; i++)
 		slot_free(gw->slots[i]);
 	elicitations_clear(&gw->asks.elicitations);
-	elicitations_clear(&gw->tasks.owners);
+	known_tasks_clear(&gw->tasks.known);
 	map_free(&gw->asks.by_number);
 	map_free(&gw->parks.by_number);
 	catalog_free(&gw->catalog);

@@ -3,7 +3,7 @@
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
  * the servers), asks.c (what they ask), park.c (... of modern clients), tasks.c (calls that go on after their answer),
- * lease.c (whose call is at one that is leased), and view.c (what is shown to people).
+ * lease.c (whose turn it is at one that is leased), and view.c (what is shown to people).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -46,8 +46,9 @@ struct slot {
 	struct list in_leaving;
 	struct post leave_post;
 	struct list asks;    /* what it asks of clients, open */
-	struct call *leased; /* isolation "lease": the one call there of a client that it may ask something */
-	struct list waiting; /* ... and those that wait for their turn; not among `calls` */
+	struct list waiting; /* isolation "lease": calls that wait for their turn, not among `calls` */
+	unsigned leases;     /* ... and those that have it */
+	bool leased_alone;   /* ... which is one, of a client that the server may ask something */
 	mono_t refusal_logged;
 	struct server_counts *counts; /* shared with those of its name before it and after it */
 	mono_t state_since, started_at;
@@ -78,8 +79,9 @@ struct gateway {
 	struct timer settled_timer;
 	struct list listens; /* struct listen: streams of modern clients */
 	unsigned listen_count;
-	unsigned push_count; /* open, of all sessions */
-	struct buf warnings; /* about the catalog, as last logged */
+	unsigned push_count;      /* open, of all sessions */
+	struct post listens_post; /* servers have said what they agree to */
+	struct buf warnings;      /* about the catalog, as last logged */
 	struct timer loss_timer;
 	struct timer first_try_timer; /* those that were started last have had their time */
 	bool refusing;
@@ -114,6 +116,7 @@ struct call {
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
 	bool safe_to_repeat;
+	bool has_lease;
 	bool augmented;    /* a tools/call that asked for a task, of a server that has them */
 	unsigned lacked;   /* of enum client_capability: asked for by the server, not declared by a modern client */
 	struct buf answer; /* the gateway's own result or error, complete */
@@ -177,8 +180,9 @@ void call_submit(struct call *c, const struct message *m, struct splice name); /
 /* lease.c */
 bool lease_take(struct call *c, const struct message *m, struct splice name); /* false: it waits for its turn */
 bool lease_is_waiting(const struct call *c);
-void lease_leave(struct call *c);     /* it waits no more */
-void lease_give_back(struct call *c); /* its turn, if it had one, is over: the next one is sent */
+void lease_leave(struct call *c);      /* it waits no more */
+void lease_give_back(struct call *c);  /* its turn, if it had one, is over: the next ones are sent */
+void lease_greeted(struct slot *slot); /* the server has said what it is: perhaps nothing has to wait */
 
 /* initialize.c: what servers of a scope offer; those that have not said so yet may offer everything */
 struct backend_hello offered(const struct gateway *gw, int scope);
@@ -194,7 +198,11 @@ void serve_unsubscribe(struct call *c, const struct message *m);
 void subscribe_agreed(struct call *c); /* the server has, to a client's resources/subscribe */
 /* `part`: the session that the server has a part of its own for, 0: it is shared; `tell`: the server does not know yet.
  * False: too many. */
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell);
+bool subscribe_add(
+        struct slot *slot, enum wanted_kind kind, struct subscriber *who, uint64_t part, struct span uri, bool tell);
+void subscribe_remove(struct gateway *gw, struct subscriber *who, const struct resource_name *name);
+/* From the backends: whether the server agrees. */
+void subscribe_said(void *arg, uint64_t session, enum wanted_kind kind, struct span raw, bool yes);
 void subscribe_leave(struct gateway *gw, struct subscriber *who); /* this one wants to hear of nothing any more */
 void subscribe_attached(struct slot *slot);                       /* a new backend, which knows of none yet */
 void subscribe_updated(struct slot *slot, const struct backend_link *from, const struct message *m);

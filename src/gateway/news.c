@@ -54,6 +54,7 @@ const struct backend_events gateway_backend_events = {
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_notification,
+	.agreed = subscribe_said,
 	.ask = asks_on_ask,
 	.ask_ended = asks_on_ask_ended,
 };
@@ -125,6 +126,7 @@ static void on_hello(void *arg, const struct backend_hello *hello)
 
 	slot->hello = *hello;
 	slot->greeted = true;
+	lease_greeted(slot);
 }
 
 static void push_changed(struct push *p, enum list_kind kind)
@@ -289,6 +291,10 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 		asks_elicitation_complete(slot, m);
 	else if (m->method_id == METHOD_TASK_STATUS)
 		tasks_status(slot, from, m);
+	else if (m->method_id == METHOD_PROGRESS)
+		tasks_progress(slot, from, m);
+	else if (m->method_id == METHOD_TASK_NEWS)
+		tasks_news(slot, from, m);
 	else if (m->method_id == METHOD_RESOURCE_UPDATED)
 		subscribe_updated(slot, from, m);
 	else

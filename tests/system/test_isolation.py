@@ -169,11 +169,12 @@ def test_a_lease_lets_two_clients_be_asked_one_after_the_other(sluice):
     with s.client(capabilities=ALL) as a, s.client(capabilities=ALL) as b, s.client() as simple:
         one, asked_a = asking(a, "elicitation/create", FORM)
         two = b.in_background(call(2, "f__ask", {"method": "elicitation/create", "params": FORM}))
-        wait_until(lambda: s.health()["in_flight"] == 2)
-        assert simple.text("f__echo", {"text": "at once"}) == "at once"
+        third = simple.in_background(call(3, "f__echo", {"text": "in its turn"}))
+        wait_until(lambda: s.health()["in_flight"] == 3)
         reply(a, asked_a, ACCEPTED)
         assert answered(one)["result"] == ACCEPTED
         wait_until(lambda: two.client.notifications, what="the second question")
         b.notify("notifications/cancelled", {"requestId": 2})
         assert two.join()["error"]["data"]["reason"] == "cancelled"
         assert [m["method"] for m in two.client.notifications] == ["elicitation/create", "notifications/cancelled"]
+        assert third.join()["result"]["content"][0]["text"] == "in its turn"

@@ -347,29 +347,111 @@ static void test_changed_roots_are_told_to_the_servers(void **state)
 static void test_calls_of_clients_that_can_be_asked_run_one_at_a_time(void **state)
 {
 	struct backend_conf conf = server_conf(ISOLATION_LEASE);
-	struct client c, d, simple;
+	struct client c, d;
 	struct stage s;
 
 	(void)state;
 	stage_open(&s, &conf);
 	client_open(&c, &s, 'c', ALL);
 	client_open(&d, &s, 'd', "{\"roots\":{}}");
-	client_open(&simple, &s, 's', "{}");
 	client_call(&c, 1);
 	client_call(&d, 1);
 	client_call(&c, 2);
 	expect(&s.a->down, "1: " CALL);
-	client_call(&simple, 1);
+	server_answers(&s);
 	expect(&s.a->down, "2: " CALL);
-	server_answers(&s);
-	expect(&s.a->down, "3: " CALL);
-	server_answers(&s);
 	server_asks_at(&s, &s.a->link, "roots/list", "{}");
-	expect(&s.up, "c 1 ended: result\ns 1 ended: result\n"
+	expect(&s.up, "c 1 ended: result\n"
 	              "d {\"jsonrpc\":\"2.0\",\"id\":\"sluice-1\",\"method\":\"roots/list\",\"params\":{}}\n");
 	server_answers(&s);
 	expect(&s.a->down, "answer 1 \"error\":{\"code\":-32603,\"message\":\"the client's request has ended\"}\n"
-	                   "4: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n");
+	                   "3: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n");
+	stage_close(&s);
+}
+
+static void answer_all(struct stage *s)
+{
+	while (!list_is_empty(&s->a->calls))
+		server_answers(s);
+	buf_free(&s->a->down);
+	buf_free(&s->up);
+}
+
+/* What is asked could be for the call of a client that cannot be asked, and is not to be shown to another one. */
+static void test_what_is_asked_during_a_lease_can_be_meant_for_one_alone(void **state)
+{
+	struct backend_conf conf = server_conf(ISOLATION_LEASE);
+	struct client c, e, f;
+	struct stage s;
+
+	(void)state;
+	stage_open(&s, &conf);
+	client_open(&c, &s, 'c', ALL);
+	client_open(&e, &s, 'e', "{}");
+	client_open(&f, &s, 'f', "{}");
+	client_call(&e, 1);
+	client_call(&f, 1);
+	expect(&s.a->down, "1: " CALL "2: " CALL); /* nobody can be asked, so they run together */
+	client_call(&c, 1);
+	client_call(&e, 2); /* behind it, or it would never have its turn */
+	server_answers(&s);
+	expect(&s.a->down, "");
+	server_answers(&s);
+	expect(&s.a->down, "3: " CALL);
+	buf_free(&s.up);
+	server_asks(&s);
+	expect(&s.up, "c {\"jsonrpc\":\"2.0\",\"id\":\"sluice-1\",\"method\":\"elicitation/create\",\"params\":{}}\n");
+	client_call(&f, 2);
+	expect(&s.a->down, "");
+	server_answers(&s);
+	expect(&s.a->down, "answer 1 \"error\":{\"code\":-32603,\"message\":\"the client's request has ended\"}\n"
+	                   "4: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n"
+	                   "5: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n");
+	answer_all(&s);
+	stage_close(&s);
+}
+
+static void test_who_gives_up_its_place_lets_those_behind_it_go(void **state)
+{
+	struct backend_conf conf = server_conf(ISOLATION_LEASE);
+	struct client c, e;
+	struct stage s;
+
+	(void)state;
+	stage_open(&s, &conf);
+	client_open(&c, &s, 'c', ALL);
+	client_open(&e, &s, 'e', "{}");
+	client_call(&e, 1);
+	client_call(&c, 2);
+	client_call(&e, 1);
+	expect(&s.a->down, "1: " CALL);
+	client_says(&c, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":2}}");
+	expect(&s.a->down, "2: " CALL);
+	run(&s);
+	answer_all(&s);
+	stage_close(&s);
+}
+
+static void test_at_a_modern_server_nobody_waits_for_a_lease(void **state)
+{
+	const struct backend_hello dual = { .revision = REVISION_MODERN, .tools = true };
+	const struct backend_hello modern = { .revision = REVISION_MODERN, .tools = true, .modern_only = true };
+	struct backend_conf conf = server_conf(ISOLATION_LEASE);
+	struct client c;
+	struct stage s;
+
+	(void)state;
+	stage_open(&s, &conf);
+	client_open(&c, &s, 'c', ALL);
+	client_call(&c, 1);
+	client_call(&c, 2);
+	s.a->base.events->hello(s.a->base.arg, &dual); /* this client has a session there, in which it may be asked */
+	expect(&s.a->down, "1: " CALL);
+	s.a->base.events->hello(s.a->base.arg, &modern);
+	expect(&s.a->down, "2: {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n");
+	client_call(&c, 3);
+	expect(&s.a->down, "3: {\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n");
+	answer_all(&s);
 	stage_close(&s);
 }
 
@@ -421,6 +503,9 @@ int main(void)
 		cmocka_unit_test(test_tokens_and_elicitation_ids_are_ours),
 		cmocka_unit_test(test_changed_roots_are_told_to_the_servers),
 		cmocka_unit_test(test_calls_of_clients_that_can_be_asked_run_one_at_a_time),
+		cmocka_unit_test(test_what_is_asked_during_a_lease_can_be_meant_for_one_alone),
+		cmocka_unit_test(test_who_gives_up_its_place_lets_those_behind_it_go),
+		cmocka_unit_test(test_at_a_modern_server_nobody_waits_for_a_lease),
 		cmocka_unit_test(test_a_call_that_waits_for_its_turn_was_not_sent),
 	};
 

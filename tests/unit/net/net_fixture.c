@@ -135,7 +135,9 @@ static void nap(void)
 
 void fixture_await(struct fixture *f, const unsigned *counter, unsigned wanted)
 {
-	for (int i = 0; i < 1000; i++, nap()) {
+	const mono_t until = mono_add(clock_mono(), PATIENCE_MS);
+
+	for (; mono_diff(until, clock_mono()) > 0; nap()) {
 		fixture_call(f, fixture_look);
 		if (*counter == wanted)
 			return;
@@ -145,7 +147,9 @@ void fixture_await(struct fixture *f, const unsigned *counter, unsigned wanted)
 
 void fixture_await_connections(struct fixture *f, size_t wanted)
 {
-	for (int i = 0; i < 1000; i++, nap()) {
+	const mono_t until = mono_add(clock_mono(), PATIENCE_MS);
+
+	for (; mono_diff(until, clock_mono()) > 0; nap()) {
 		fixture_call(f, fixture_look);
 		if (f->stats.connections == wanted)
 			return;

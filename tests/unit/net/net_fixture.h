@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 
 #define HELD_MAX 8
+#define PATIENCE_MS 20000 /* on a machine that has much else to do */
 
 struct fixture_counts {
 	unsigned held_count, requests, gone, half_closed, closed;
@@ -45,7 +46,7 @@ void fixture_stop(struct fixture *f);
 void fixture_call(struct fixture *f, void (*call)(struct fixture *f));
 void fixture_look(struct fixture *f); /* such a call: takes the counts */
 
-/* Waits until `*counter`, one of f->seen, is `wanted`, for two seconds at most, and fails otherwise. */
+/* Waits until `*counter`, one of f->seen, is `wanted`, for PATIENCE_MS at most, and fails otherwise. */
 void fixture_await(struct fixture *f, const unsigned *counter, unsigned wanted);
 void fixture_await_connections(struct fixture *f, size_t wanted);
 

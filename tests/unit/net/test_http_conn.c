@@ -6,15 +6,33 @@
 
 #include "net_fixture.h"
 
-static int set_up(void **state)
+#define WRITE_TIMEOUT_MS 1000 /* of a server that waits for a reader no longer */
+
+static int set_up_with(void **state, msec_t write_timeout_ms, msec_t idle_timeout_ms)
 {
 	static struct fixture f;
 
 	fixture_init(&f);
-	f.conf.write_timeout_ms = 200;
+	f.conf.write_timeout_ms = write_timeout_ms;
+	f.conf.idle_timeout_ms = idle_timeout_ms;
 	fixture_start(&f);
 	*state = &f;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, PATIENCE_MS, PATIENCE_MS);
+}
+
+static int set_up_impatient(void **state)
+{
+	return set_up_with(state, WRITE_TIMEOUT_MS, PATIENCE_MS);
+}
+
+static int set_up_hasty(void **state)
+{
+	return set_up_with(state, WRITE_TIMEOUT_MS, WRITE_TIMEOUT_MS);
 }
 
 static int tear_down(void **state)
@@ -161,6 +179,15 @@ static void test_a_half_close_ends_an_answer_that_heeds_it(void **state)
 	close(fd);
 }
 
+static void await_buffered(struct fixture *f)
+{
+	const mono_t until = mono_add(clock_mono(), PATIENCE_MS);
+
+	do
+		fixture_call(f, fixture_look);
+	while (f->stats.buffered_bytes == 0 && mono_diff(until, clock_mono()) > 0);
+}
+
 static void test_a_client_that_floods_while_it_waits_is_not_read(void **state)
 {
 	struct fixture *f = *state;
@@ -173,7 +200,7 @@ static void test_a_client_that_floods_while_it_waits_is_not_read(void **state)
 	fixture_await(f, &f->seen.held_count, 1);
 	for (ssize_t n; (n = send(fd, flood, sizeof(flood), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0; usleep(1000))
 		sent += (size_t)n;
-	fixture_call(f, fixture_look);
+	await_buffered(f);
 	assert_in_range(f->stats.buffered_bytes, 1, 70000);
 	assert_true(sent > 70000);
 	close_with_reset(fd); /* noticed although nothing is read */
@@ -240,7 +267,7 @@ static void test_a_half_close_behind_large_answers_ends_when_they_are_taken(void
 		answer_clear(&a);
 	}
 	client_expect_end(fd);
-	assert_true(mono_diff(clock_mono(), begin) < 4000); /* not by the idle timeout */
+	assert_true(mono_diff(clock_mono(), begin) < PATIENCE_MS); /* not by the idle timeout */
 	buf_free(&in);
 }
 
@@ -277,18 +304,6 @@ static void test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout(voi
 	fixture_await_connections(f, 0);
 }
 
-static int set_up_impatient(void **state)
-{
-	static struct fixture f;
-
-	fixture_init(&f);
-	f.conf.write_timeout_ms = 200;
-	f.conf.idle_timeout_ms = 100;
-	fixture_start(&f);
-	*state = &f;
-	return 0;
-}
-
 static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
 {
 	struct fixture *f = *state;
@@ -298,8 +313,8 @@ static void test_a_reader_that_is_merely_slow_is_waited_for(void **state)
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	client_send(fd, GET("/big/8000000") GET("/echo"));
-	for (int i = 0; i < 12; i++) { /* twice the write timeout */
-		usleep(50000);
+	for (int i = 0; i < 40; i++) { /* twice both timeouts */
+		usleep(WRITE_TIMEOUT_MS / 20 * 1000);
 		total += (size_t)recv(fd, bytes, sizeof(bytes), 0);
 	}
 	while (total < 8000000) {
@@ -353,9 +368,15 @@ static void stream_much_to_held(struct fixture *f)
 	stream_much(f);
 }
 
+static size_t left_to_take; /* of what was streamed */
+
+static void look_at_left(struct fixture *f)
+{
+	left_to_take = exchange_waiting(f->held[0]);
+}
+
 static void end_held(struct fixture *f)
 {
-	assert_int_equal(exchange_waiting(f->held[0]), 0);
 	exchange_end(f->held[0]);
 }
 
@@ -367,7 +388,10 @@ static void test_or_ended_while_its_connection_lingers(void **state)
 	client_send(fd, GET("/silent"));
 	fixture_await(f, &f->seen.held_count, 1);
 	fixture_call(f, stream_much_to_held);
-	usleep(300000); /* the write timeout and a bit */
+	do { /* until the write timeout */
+		usleep(5000);
+		fixture_call(f, look_at_left);
+	} while (left_to_take > 0);
 	fixture_call(f, end_held);
 	close(fd);
 	fixture_await_connections(f, 0);
@@ -435,12 +459,14 @@ int main(void)
 		TEST(test_a_flood_that_ends_does_not_keep_a_stream),
 		TEST(test_requests_beyond_what_is_read_ahead_are_answered),
 		TEST(test_a_half_close_behind_large_answers_ends_when_they_are_taken),
-		TEST(test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout),
 		cmocka_unit_test_setup_teardown(
-		        test_a_reader_that_is_merely_slow_is_waited_for, set_up_impatient, tear_down),
+		        test_a_reader_that_takes_nothing_is_gone_after_the_write_timeout, set_up_impatient, tear_down),
+		cmocka_unit_test_setup_teardown(
+		        test_a_reader_that_is_merely_slow_is_waited_for, set_up_hasty, tear_down),
 		TEST(test_an_exchange_nobody_watches_can_be_answered_after_the_client_left),
 		TEST(test_or_streamed_to),
-		TEST(test_or_ended_while_its_connection_lingers),
+		cmocka_unit_test_setup_teardown(
+		        test_or_ended_while_its_connection_lingers, set_up_impatient, tear_down),
 		TEST(test_who_asks_late_hears_later_in_the_turn),
 		TEST(test_an_exchange_outlives_its_server),
 	};
