@@ -40,7 +40,7 @@ def test_nothing_is_in_it_but_the_program_the_authorities_and_the_licences(engin
         "/usr/local/bin/sluice",
         AUTHORITIES,
         docs + "LICENSE",
-        *(docs + f"copyright.{name}" for name in ("libc6-dev", "libssl-dev", "libuv1-dev")),
+        *(docs + f"copyright.{name}" for name in ("libc6-dev", "libssl-dev", "libuv1-dev", "libyaml-dev")),
     }
     assert all(info.st_uid == 0 and not info.st_mode & 0o022 for info in files.values())
     assert all(bool(info.st_mode & stat.S_IXUSR) == path.endswith("bin/sluice") for path, info in files.items())
