@@ -305,9 +305,9 @@ static unsigned needed(const struct message *m)
 /* ---- elicitations that go on ---- */
 
 /* The raw text of a string between its quotes, or nothing that is of use. */
-static struct span elicitation_id(const struct message *m)
+static struct span elicitation_id(struct span params)
 {
-	struct span id = json_type_of(m->params) == JSON_OBJECT ? json_member(m->params, "elicitationId") : SPAN_NONE;
+	struct span id = json_type_of(params) == JSON_OBJECT ? json_member(params, "elicitationId") : SPAN_NONE;
 	bool usable = json_type_of(id) == JSON_STRING && id.n <= ELICITATION_ID_MAX;
 
 	return usable ? (struct span){ id.p + 1, id.n - 2 } : SPAN_NONE;
@@ -322,10 +322,20 @@ static struct splice elicitation_splice(const struct slot *slot, struct span id,
 	return (struct splice){ .out = { id.p, 0 }, .in = span_of(room) };
 }
 
+struct splice asks_elicitation_begun(
+        struct slot *slot, struct session *session, struct span params, char room[SLOT_PREFIX_MAX])
+{
+	struct span id = elicitation_id(params);
+
+	if (span_is_set(id))
+		elicitations_add(&slot->gw->asks.elicitations, span_of(slot->conf->name), id, session);
+	return elicitation_splice(slot, id, room);
+}
+
 void asks_elicitation_complete(struct slot *slot, const struct message *m)
 {
 	struct gateway *gw = slot->gw;
-	struct span id = elicitation_id(m);
+	struct span id = elicitation_id(m->params);
 	struct session *session =
 	        span_is_set(id) ? elicitations_find(&gw->asks.elicitations, span_of(slot->conf->name), id) : NULL;
 	struct target to = { .session = session };
@@ -354,16 +364,14 @@ static void deliver(struct slot *slot, const struct backend_ask *from, const str
 
 	assert(to->session != NULL); /* or find_target had said so */
 	const struct ask *ask = ask_new(slot, from, to);
-	struct span elicitation = m->method_id == METHOD_ELICITATION ? elicitation_id(m) : SPAN_NONE;
+	struct span elicitation = m->method_id == METHOD_ELICITATION ? m->params : SPAN_NONE;
 	char id[ID_MAX], room[SLOT_PREFIX_MAX];
 
-	if (span_is_set(elicitation))
-		elicitations_add(&gw->asks.elicitations, span_of(slot->conf->name), elicitation, to->session);
 	put_id(id, ask->number);
 	const struct splice splices[] = {
 		{ m->id, span_of(id) },
 		{ m->progress_token, span_of(id) },
-		elicitation_splice(slot, elicitation, room),
+		asks_elicitation_begun(slot, to->session, elicitation, room),
 		tasks_ask_splice(slot, to->call, to->push, m),
 	};
 	struct pieces json = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));

@@ -118,8 +118,11 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	c->arg = arg;
 	c->session = session;
 	list_init(&c->asks);
-	if (call_is_modern(c) && c->client.capabilities != 0)
-		call_digest(m, c->digest);
+	if (call_is_modern(c)) {
+		c->retry_fault = retry_fault(m);
+		if (c->client.capabilities != 0)
+			call_digest(m, c->digest);
+	}
 	list_append(&gw->calls, &c->in_gateway);
 	if (session != NULL) {
 		list_append(&session->calls, &c->in_session);
@@ -222,11 +225,25 @@ static void leave_server(struct call *c)
 	lease_give_back(c);
 }
 
+/* What the client gets in the place of the server's answer; NULL: that is in c->answer. */
+static const struct message *explained(struct call *c, const struct message *answer)
+{
+	if (c->port == NULL || answer == NULL)
+		return answer;
+	if (lacking_explains(c, answer)) {
+		lacking_put_error(c);
+		c->why = END_REFUSED;
+		return NULL;
+	}
+	return url_needed_answers(c, answer, &c->why) ? NULL : answer;
+}
+
 /* The end. Whatever the port does in `ended`, it finds the call out of the ledger. */
 static void finish(struct call *c, const struct message *answer)
 {
 	struct gateway *gw = c->gw;
 
+	answer = explained(c, answer);
 	count_end(gw, c);
 	gw->in_flight--;
 	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
@@ -393,6 +410,19 @@ void call_fail(struct call *c, int code, struct span sentence)
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 
+void call_give_up(struct call *c, struct span sentence)
+{
+	struct buf result = { 0 };
+
+	if (c->method != METHOD_TOOLS_CALL) {
+		call_fail(c, RPC_INTERNAL_ERROR, sentence);
+		return;
+	}
+	bridge_put_tool_error(&result, sentence);
+	call_answer(c, buf_span(&result));
+	buf_free(&result);
+}
+
 void call_fail_not_found(struct call *c)
 {
 	bridge_put_not_found(&c->answer, c->id, c->uri, call_is_modern(c));
@@ -490,11 +520,6 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 		subscribe_agreed(c);
 	if (why == END_RESULT && m != NULL)
 		tasks_begun(c, m);
-	if (m != NULL && lacking_explains(c, m)) {
-		lacking_put_error(c);
-		why = END_REFUSED;
-		m = NULL;
-	}
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

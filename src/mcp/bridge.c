@@ -247,9 +247,9 @@ static void add_uri(struct bridge *b, const struct message *m, struct span uri, 
 /* A code that the modern revision keeps for itself, or that it does not allow any more. */
 static bool is_reserved(int64_t code, bool from_modern)
 {
-	if (code == RPC_HEADER_MISMATCH || code == RPC_VERSION_UNSUPPORTED)
+	if (code == RPC_HEADER_MISMATCH || code == RPC_VERSION_UNSUPPORTED || code == RPC_URL_NEEDED)
 		return true;
-	return !from_modern && code >= -32099 && code <= -32000 && code != RPC_URL_NEEDED;
+	return !from_modern && code >= -32099 && code <= -32000;
 }
 
 static void error_to_modern(
@@ -327,6 +327,22 @@ void bridge_put_result(struct buf *out, const struct bridge_asked *asked, struct
 	struct pieces whole = pieces_splice(result, b.splices, b.n);
 	pieces_put(out, &whole);
 	buf_free(&room);
+}
+
+void bridge_put_tool_error(struct buf *out, struct span sentence)
+{
+	struct json_writer w = json_writer(out);
+
+	json_open(&w, '{');
+	json_key(&w, "content");
+	json_open(&w, '[');
+	json_open(&w, '{');
+	json_member_text(&w, "type", SPAN("text"));
+	json_member_text(&w, "text", sentence);
+	json_close(&w, '}');
+	json_close(&w, ']');
+	json_member_bool(&w, "isError", true);
+	json_close(&w, '}');
 }
 
 void bridge_put_not_found(struct buf *out, struct span id, struct span uri, bool modern)

@@ -126,7 +126,7 @@ static void test_errors_get_codes_that_the_revision_allows(void **state)
 		        ERROR("\"code\":-32603,\"message\":\"m\",\"data\":{\"original\":{\"code\":-32021,\"message\":\"m\","
 		              "\"data\":5}}") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":-32042,\"message\":\"m\""),
-		        ERROR("\"code\":-32042,\"message\":\"m\"") },
+		        ERROR("\"data\":{\"original\":{\"code\":-32042,\"message\":\"m\"}},\"code\":-32603,\"message\":\"m\"") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":-32602,\"message\":\"m\""),
 		        ERROR("\"code\":-32602,\"message\":\"m\"") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":7,\"message\":\"m\""), ERROR("\"code\":7,\"message\":\"m\"") },
