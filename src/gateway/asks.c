@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "mcp/form.h"
 #include "json/write.h"
 
 #define ID_PREFIX "\"sluice-" /* of our ids, raw; no client numbers its own requests so */
@@ -287,12 +288,20 @@ static bool is_url(const struct message *m)
 	return json_string_is(mode, SPAN("url"));
 }
 
+/* The model may call tools meanwhile: that is a capability of its own. */
+static bool has_tools(struct span params)
+{
+	struct span tools = json_type_of(params) == JSON_OBJECT ? json_member(params, "tools") : SPAN_NONE;
+
+	return span_is_set(tools) && json_type_of(tools) != JSON_NULL;
+}
+
 /* The capability that it takes; 0: nobody can be asked that. */
 static unsigned needed(const struct message *m)
 {
 	switch (m->method_id) {
 	case METHOD_SAMPLING:
-		return CLIENT_SAMPLING;
+		return has_tools(m->params) ? CLIENT_SAMPLING_TOOLS : CLIENT_SAMPLING;
 	case METHOD_ROOTS_LIST:
 		return CLIENT_ROOTS;
 	case METHOD_ELICITATION:
@@ -414,6 +423,43 @@ static void refuse_unable(struct slot *slot, const struct backend_ask *ask, cons
 	        "the server asks for something that this client cannot do");
 }
 
+static void deliver_changed(struct slot *slot, const struct backend_ask *ask, const struct target *to,
+        const struct message *m, struct span params)
+{
+	const struct splice splice = { m->params, params };
+	struct pieces json = pieces_splice(m->text, &splice, 1);
+	struct message_fault fault;
+	struct message changed;
+	struct buf text = { 0 };
+
+	pieces_put(&text, &json);
+	bool parsed = message_parse(buf_span(&text), JSON_DEPTH_MAX, &changed, &fault);
+	assert(parsed); /* as it was before, but for that */
+	deliver(slot, ask, to, &changed);
+	buf_free(&text);
+}
+
+/* A form as the client's revision can show it. */
+static void deliver_form(
+        struct slot *slot, const struct backend_ask *ask, const struct target *to, const struct message *m)
+{
+	struct buf params = { 0 };
+
+	switch (form_for(m->params, to->session->info.revision, &params)) {
+	case FORM_STAYS:
+		deliver(slot, ask, to, m);
+		break;
+	case FORM_IMPOSSIBLE:
+		refuse(slot, ask, m, RPC_INVALID_PARAMS, "the client's revision of MCP has no such form",
+		        "the server asks for a form that this client's revision has not got");
+		break;
+	case FORM_CHANGES:
+		deliver_changed(slot, ask, to, m, buf_span(&params));
+		break;
+	}
+	buf_free(&params);
+}
+
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
 {
 	struct slot *slot = arg;
@@ -435,6 +481,8 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 		refuse_unable(slot, ask, m, &to, capability);
 	else if (to.call != NULL && call_is_modern(to.call))
 		park(slot, ask, to.call, m);
+	else if (capability == CLIENT_ELICITATION)
+		deliver_form(slot, ask, &to, m);
 	else
 		deliver(slot, ask, &to, m);
 }
@@ -491,10 +539,16 @@ bool asks_put(struct call *c, enum method method, struct span params, struct inp
 	const struct message like = { .method_id = method, .params = params };
 	const struct target to = { c->session, c, c->session != NULL ? push_for(c->session, c->slot) : NULL };
 	unsigned capability = needed(&like);
-	struct buf text = { 0 };
+	struct buf text = { 0 }, older = { 0 };
 
 	if (capability == 0 || c->session == NULL || !(c->session->info.capabilities & capability) || c->port == NULL)
 		return false;
+	if (capability == CLIENT_ELICITATION) {
+		enum form form = form_for(params, c->session->info.revision, &older);
+		if (form == FORM_IMPOSSIBLE)
+			return false;
+		params = form == FORM_CHANGES ? buf_span(&older) : params;
+	}
 	struct ask *ask = ask_new(c->slot, &(struct backend_ask){ 0 }, &to);
 	ask->input = input;
 	put_request(&text, ask, method, params, is_url(&like));
@@ -502,6 +556,7 @@ bool asks_put(struct call *c, enum method method, struct span params, struct inp
 	c->gw->counts.asks.delivered++;
 	send(&to, &json);
 	buf_free(&text);
+	buf_free(&older);
 	return true;
 }
 

@@ -21,7 +21,9 @@ bool lacking_explains(const struct call *c, const struct message *answer)
 static void put_required(struct json_writer *w, unsigned lacked)
 {
 	json_open(w, '{');
-	if (lacked & CLIENT_SAMPLING)
+	if (lacked & CLIENT_SAMPLING_TOOLS)
+		json_member_raw(w, "sampling", SPAN("{\"tools\":{}}"));
+	else if (lacked & CLIENT_SAMPLING)
 		json_member_raw(w, "sampling", SPAN("{}"));
 	if (lacked & CLIENT_ROOTS)
 		json_member_raw(w, "roots", SPAN("{}"));

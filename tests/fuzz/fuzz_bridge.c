@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "mcp/bridge.h"
+#include "mcp/form.h"
 #include "mcp/meta.h"
 
 #define DEPTH 32
@@ -112,6 +113,23 @@ static void check_task(const struct message *m)
 	buf_free(&out);
 }
 
+/* A form in older words is one that needs no others. */
+static void check_form(const struct message *m)
+{
+	struct buf older = { 0 }, out = { 0 }, none = { 0 };
+
+	if (form_for(m->params, REVISION_2025_06_18, &older) == FORM_CHANGES) {
+		const struct bridge b = { .splices = { { m->params, buf_span(&older) } }, .n = 1 };
+		apply(&b, m->text, &out);
+		struct message l = parse(buf_span(&out));
+		demand(span_eq(l.id, m->id) && span_eq(l.method, m->method));
+		demand(form_for(l.params, REVISION_2025_06_18, &none) != FORM_IMPOSSIBLE);
+	}
+	buf_free(&older);
+	buf_free(&out);
+	buf_free(&none);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = { (const char *)data, size };
@@ -123,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (m.kind == MESSAGE_REQUEST) {
 		check_request(&m);
 		check_task(&m);
+		check_form(&m);
 	} else if (m.kind != MESSAGE_NOTIFICATION) {
 		check_answer(&m, false);
 		check_answer(&m, true);
