@@ -8,6 +8,7 @@
 #include "gateway/gateway_private.h"
 #include "mcp/bridge.h"
 #include "mcp/older.h"
+#include "mcp/structured.h"
 #include "json/write.h"
 
 static void on_progress(struct backend_call *at, const struct message *m);
@@ -195,15 +196,17 @@ static struct bridge_asked asked_by(const struct call *c)
 static struct pieces passed_on(struct call *c, const struct message *answer)
 {
 	struct bridge_asked asked = asked_by(c);
+	bool down = c->at.modern && !call_is_modern(c);
 	struct bridge b = { .n = 0 };
 	struct span old;
 
 	buf_reset(&c->gw->scratch);
 	if (call_is_modern(c))
 		bridge_to_modern(&b, answer, c->at.modern, &asked, &c->gw->scratch);
-	else if (c->at.modern)
+	else if (down)
 		bridge_to_legacy(&b, answer, &asked, &c->gw->scratch);
-	if (older_content(c->method, answer, c->client.revision, &old, &c->answer))
+	struct span structured = down && c->method == METHOD_TOOLS_CALL ? structured_odd(answer) : SPAN_NONE;
+	if (older_content(c->method, answer, c->client.revision, structured, &old, &c->answer))
 		b.splices[b.n++] = (struct splice){ .out = old, .in = buf_span(&c->answer) };
 	b.splices[b.n++] = (struct splice){ .out = answer->id, .in = c->id };
 	b.n += tasks_put_prefixes(c, answer, b.splices + b.n);

@@ -35,7 +35,10 @@ struct bridge_asked {
 void bridge_to_modern(struct bridge *b, const struct message *answer, bool from_modern,
         const struct bridge_asked *asked, struct buf *room);
 
-/* A modern server's answer for a legacy client: the members of the modern revision go, and so do its error codes. */
+/*
+ * A modern server's answer for a legacy client: the members of the modern revision go, and so do its error codes and
+ * structured content that is no object (older.h puts that into the content).
+ */
 void bridge_to_legacy(
         struct bridge *b, const struct message *answer, const struct bridge_asked *asked, struct buf *room);
 

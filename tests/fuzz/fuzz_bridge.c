@@ -53,6 +53,21 @@ static void bridge(bool to_modern, bool from_modern, const struct message *m, st
 	buf_free(&room);
 }
 
+/* ... of a tool, for a legacy client */
+static void check_structured(const struct message *m)
+{
+	static const struct bridge_asked call = { METHOD_TOOLS_CALL, { NULL, 0 }, { "{}", 2 } };
+	struct buf room = { 0 }, out = { 0 };
+	struct bridge b;
+
+	bridge_to_legacy(&b, m, &call, &room);
+	apply(&b, m->text, &out);
+	struct message l = parse(buf_span(&out));
+	demand(span_eq(l.id, m->id));
+	buf_free(&room);
+	buf_free(&out);
+}
+
 static void check_modern_result(const struct message *m)
 {
 	int64_t ttl;
@@ -145,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (m.kind != MESSAGE_NOTIFICATION) {
 		check_answer(&m, false);
 		check_answer(&m, true);
+		check_structured(&m);
 	}
 	return 0;
 }
