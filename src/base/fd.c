@@ -30,26 +30,24 @@ bool fd_pipe(int ends[2], struct err *e)
 	return true;
 }
 
-bool fd_read_file(const char *path, size_t max, char **text, size_t *n, struct err *e)
+bool fd_read_all(int fd, size_t max, char **text, size_t *n, struct err *e)
 {
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t size = 0, room = 4096;
-
-	if (fd < 0)
-		return err_sys(e, "%s", path);
 	char *mem = mem_alloc(room);
+
 	for (;;) {
 		ssize_t got = read(fd, mem + size, room - size - 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0) {
+			err_sys(e, "read");
 			free(mem);
-			return err_sys(e, "%s", path);
+			return false;
 		}
 		size += (size_t)got;
 		if (size > max) {
 			free(mem);
-			return err_set(e, "%s: larger than %zu bytes", path, max);
+			return err_set(e, "larger than %zu bytes", max);
 		}
 		if (got == 0)
 			break;
@@ -60,4 +58,13 @@ bool fd_read_file(const char *path, size_t max, char **text, size_t *n, struct e
 	*text = mem;
 	*n = size;
 	return true;
+}
+
+bool fd_read_file(const char *path, size_t max, char **text, size_t *n, struct err *e)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	return fd_read_all(fd, max, text, n, e) || err_wrap(e, "%s", path);
 }

@@ -29,6 +29,10 @@ bool fd_set_nonblocking(int fd, struct err *e);
 /* A pipe, both ends close-on-exec and blocking. */
 bool fd_pipe(int ends[2], struct err *e);
 
+/* Reads up to the end, at most `max` bytes, into a NUL-terminated buffer from malloc. `e` does not say what was read.
+ */
+bool fd_read_all(int fd, size_t max, char **text, size_t *n, struct err *e);
+
 /* Reads a whole file of at most `max` bytes into a NUL-terminated buffer from malloc. */
 bool fd_read_file(const char *path, size_t max, char **text, size_t *n, struct err *e);
 

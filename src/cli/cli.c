@@ -22,7 +22,7 @@ static const struct command {
 	int least, most; /* operands */
 } commands[] = {
 	{ "serve",       "",            "run the gateway, over stdio or, with --http, over HTTP", cli_serve,       CLI_TAKES_CONFIG | CLI_TAKES_GRACE | CLI_TAKES_LOG | CLI_TAKES_HTTP | CLI_TAKES_ADMIN, 0, 0 },
-	{ "check",       "",            "check the configuration and print the shutdown plan",    cli_check,       CLI_TAKES_CONFIG | CLI_TAKES_GRACE, 0, 0 },
+	{ "check",       "",            "check the configuration, or manifests, and print the shutdown plan", cli_check, CLI_TAKES_CONFIG | CLI_TAKES_GRACE | CLI_TAKES_DEPLOYMENT, 0, 0 },
 	{ "list",        "[SERVER]",    "list what the servers offer, or what one of them does",  cli_list,        CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 0, 1 },
 	{ "call",        "NAME [JSON]", "call a tool, with arguments from JSON or from stdin",    cli_call,        CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 1, 2 },
 	{ "doctor",      "SERVER",      "connect to one server and tell how it is, and what clients will get", cli_doctor, CLI_TAKES_CONFIG | CLI_TAKES_LOG | CLI_TAKES_JSON | CLI_TAKES_TIMEOUT, 1, 1 },

@@ -67,6 +67,7 @@ static const struct option {
 } options[] = {
 	{ "--config",       "FILE",          CLI_TAKES_CONFIG,  set_text,     AT(config),       "read the configuration from FILE" },
 	{ "--grace-period", "DURATION",      CLI_TAKES_GRACE,   set_duration, AT(grace_period), "the pod's terminationGracePeriodSeconds, such as 30s" },
+	{ "--deployment",   "FILE",          CLI_TAKES_DEPLOYMENT, set_text,  AT(deployment),   "look for lifecycle mistakes in rendered Kubernetes manifests; \"-\" is stdin" },
 	{ "--http",         "[ADDR:PORT]",   CLI_TAKES_HTTP,    set_optional, AT(http),         "serve over HTTP instead of stdin and stdout; 127.0.0.1:8080" },
 	{ "--insecure",     NULL,            CLI_TAKES_HTTP,    set_flag,     AT(insecure),     "allow an address that is not loopback, without TLS" },
 	{ "--admin",        "[ADDR:PORT]",   CLI_TAKES_ADMIN,   set_optional, AT(admin),        "the admin port; 127.0.0.1:9902; \"off\" for none" },
@@ -113,10 +114,11 @@ static bool refuse_unknown(struct span name, unsigned groups, struct err *e)
 	return err_set(e, "unknown option %.*s", SPAN_ARG(name));
 }
 
-/* The value of an option that stands without `=`: the next word, unless that is an option itself. NULL: none. */
+/* The value of an option that stands without `=`: the next word, unless that is an option itself ("-" is none). NULL:
+ * none. */
 static const char *next_value(int *at, int argc, char **argv)
 {
-	if (*at + 1 == argc || argv[*at + 1][0] == '-')
+	if (*at + 1 == argc || (argv[*at + 1][0] == '-' && argv[*at + 1][1] != '\0'))
 		return NULL;
 	return argv[++*at];
 }

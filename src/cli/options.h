@@ -13,20 +13,22 @@
 
 /* Which command takes which. */
 enum cli_option_group {
-	CLI_TAKES_CONFIG = 1,   /* --config */
-	CLI_TAKES_GRACE = 2,    /* --grace-period */
-	CLI_TAKES_LOG = 4,      /* --log-level, --log-format */
-	CLI_TAKES_HTTP = 8,     /* --http, --insecure */
-	CLI_TAKES_ADMIN = 16,   /* --admin */
-	CLI_TAKES_JSON = 32,    /* --json */
-	CLI_TAKES_TIMEOUT = 64, /* --timeout */
-	CLI_TAKES_DRAIN = 128,  /* --wait, --hook, --cancel */
-	CLI_TAKES_TLS = 4096    /* --ca, --cert, --key */
+	CLI_TAKES_CONFIG = 1,       /* --config */
+	CLI_TAKES_GRACE = 2,        /* --grace-period */
+	CLI_TAKES_LOG = 4,          /* --log-level, --log-format */
+	CLI_TAKES_HTTP = 8,         /* --http, --insecure */
+	CLI_TAKES_ADMIN = 16,       /* --admin */
+	CLI_TAKES_JSON = 32,        /* --json */
+	CLI_TAKES_TIMEOUT = 64,     /* --timeout */
+	CLI_TAKES_DRAIN = 128,      /* --wait, --hook, --cancel */
+	CLI_TAKES_DEPLOYMENT = 256, /* --deployment */
+	CLI_TAKES_TLS = 4096        /* --ca, --cert, --key */
 };
 
 /* Texts are those of argv; NULL: not given. Checked for their form. */
 struct cli_options {
 	const char *config, *grace_period, *log_level, *log_format;
+	const char *deployment;
 	const char *http, *admin; /* "": given without an address */
 	const char *ca, *cert, *key;
 	bool insecure, json, wait, hook, cancel, help;

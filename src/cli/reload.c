@@ -11,9 +11,7 @@
 
 struct reload {
 	struct app *app;
-	struct lifecycle *lifecycle;
-	struct backstop *backstop;
-	struct http_front *http;
+	struct reload_parts parts;
 	struct logger log;
 	struct file_watch *watch; /* NULL: there is nothing to watch, or it cannot be */
 	struct buf told;          /* the keys that wait for a restart, as last told */
@@ -33,7 +31,7 @@ struct reload {
 
 static bool is_draining(const struct reload *r)
 {
-	enum phase phase = lifecycle_phase(r->lifecycle);
+	enum phase phase = lifecycle_phase(r->parts.lifecycle);
 
 	return phase != PHASE_STARTING && phase != PHASE_READY;
 }
@@ -43,6 +41,7 @@ static void ignore(struct reload *r)
 	r->missed = true;
 	r->asked = false;
 	log_info(&r->log, "reload_ignored", "no new configuration is applied while the gateway drains");
+	service_reloaded(r->parts.service);
 }
 
 /* ---- in the thread ---- */
@@ -106,6 +105,7 @@ static void finish(struct reload *r, enum reload_result result)
 {
 	gateway_count_reload(r->app->gateway, result);
 	r->asked = false;
+	service_reloaded(r->parts.service);
 }
 
 static void refuse(struct reload *r, const char *why)
@@ -140,8 +140,8 @@ static void apply_lifecycle(struct reload *r, const struct config *next)
 	msec_t eof_ms, term_ms;
 
 	config_longest_stop(next, &eof_ms, &term_ms);
-	lifecycle_reconfigure(r->lifecycle, &next->lifecycle, eof_ms, term_ms);
-	backstop_limit(r->backstop, budget_backstop_ms(&next->lifecycle));
+	lifecycle_reconfigure(r->parts.lifecycle, &next->lifecycle, eof_ms, term_ms);
+	backstop_limit(r->parts.backstop, budget_backstop_ms(&next->lifecycle));
 }
 
 static void apply(struct reload *r, const struct config_diff *diff)
@@ -156,7 +156,7 @@ static void apply(struct reload *r, const struct config_diff *diff)
 	if (diff->session_keys)
 		apply_keys(r, &next->session);
 	if (diff->tls)
-		http_front_renew_tls(r->http, next->http.tls);
+		http_front_renew_tls(r->parts.http, next->http.tls);
 	if (diff->servers || diff->lifecycle) {
 		apply_lifecycle(r, next);
 		app_set_servers(r->app, next, &counts);
@@ -216,12 +216,14 @@ static void look(struct reload *r)
 	struct err e;
 
 	if (is_draining(r)) {
+		service_reloading(r->parts.service);
 		ignore(r);
 		return;
 	}
 	r->again = r->busy;
 	if (r->busy)
 		return;
+	service_reloading(r->parts.service);
 	r->busy = true;
 	r->settled = false;
 	r->began = loop_now(r->app->loop);
@@ -244,17 +246,11 @@ void reload_resume(struct reload *r)
 	r->missed = false;
 }
 
-struct reload *reload_new(struct app *app, const struct config_sources *from, struct lifecycle *lifecycle,
-        struct backstop *backstop, struct http_front *http)
+struct reload *reload_new(struct app *app, const struct config_sources *from, const struct reload_parts *parts)
 {
 	struct reload *r = NEW(struct reload);
 
-	*r = (struct reload){ .app = app,
-		.lifecycle = lifecycle,
-		.backstop = backstop,
-		.http = http,
-		.log = app_logger(app, "config"),
-		.from = *from };
+	*r = (struct reload){ .app = app, .parts = *parts, .log = app_logger(app, "config"), .from = *from };
 	watch_files(r, &app->files);
 	config_files_free(&app->files);
 	return r;

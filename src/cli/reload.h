@@ -10,15 +10,23 @@
 #define SLUICE_CLI_RELOAD_H
 
 #include "cli/app.h"
+#include "cli/service.h"
 #include "front/http_front.h"
 #include "gateway/lifecycle.h"
 #include "supervise/backstop.h"
 
 struct reload;
 
+/* Who has to do with a new configuration, and hears that one is read. */
+struct reload_parts {
+	struct lifecycle *lifecycle;
+	struct backstop *backstop;
+	struct http_front *http;
+	struct service *service;
+};
+
 /* Watches the files from now on. `app` was opened with `from`; all live as long as the process. */
-struct reload *reload_new(struct app *app, const struct config_sources *from, struct lifecycle *lifecycle,
-        struct backstop *backstop, struct http_front *http);
+struct reload *reload_new(struct app *app, const struct config_sources *from, const struct reload_parts *parts);
 
 /* SIGHUP. Also tells when there is nothing new. */
 void reload_ask(struct reload *r);

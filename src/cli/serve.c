@@ -8,16 +8,17 @@
 #include "cli/app.h"
 #include "cli/cli.h"
 #include "cli/last_words.h"
+#include "cli/ports.h"
 #include "cli/reload.h"
+#include "cli/service.h"
 #include "front/http_front.h"
 #include "front/stdio_front.h"
-#include "net/address.h"
 #include "supervise/backstop.h"
 
-#define DEFAULT_HTTP "127.0.0.1:8080"
 #define SWEEP_MS 500
 #define FLUSH_MS 1000
-#define REPLAY_PART 16 /* of limits.maxBufferedBytes, for what was sent and may be asked for again */
+#define START_SPARE_MS 10000 /* the 5 s that eager servers have, and as much again */
+#define REPLAY_PART 16       /* of limits.maxBufferedBytes, for what was sent and may be asked for again */
 
 struct serve {
 	struct app app;
@@ -25,6 +26,8 @@ struct serve {
 	struct logger log;
 	struct lifecycle *lifecycle;
 	struct reload *reload;
+	struct service *service; /* NULL: no service manager wants to know */
+	struct ports ports;
 	struct backstop *backstop;
 	struct http_front *http;   /* main and admin port; the admin port also in stdio mode */
 	struct stdio_front *stdio; /* NULL over HTTP */
@@ -139,6 +142,13 @@ static void on_exit_now(void *arg)
 	sweep_then(arg, end_loop);
 }
 
+static void on_phase(void *arg)
+{
+	struct serve *s = arg;
+
+	service_phase_changed(s->service);
+}
+
 static const struct lifecycle_ops lifecycle_ops = {
 	.announce = on_announce,
 	.last_request = on_last_request,
@@ -146,6 +156,7 @@ static const struct lifecycle_ops lifecycle_ops = {
 	.kill_backends = on_kill_backends,
 	.signalled = on_signalled,
 	.arm_backstop = on_arm_backstop,
+	.phase = on_phase,
 	.exit = on_exit_now,
 };
 
@@ -183,50 +194,6 @@ static void on_signal(void *arg, int signo, int pid)
 }
 
 /* ---- start ---- */
-
-static struct span address_or(const char *given, const char *otherwise)
-{
-	return span_of(given != NULL && given[0] != '\0' ? given : otherwise);
-}
-
-static bool is_loopback(struct span text)
-{
-	struct address address;
-	struct err e;
-
-	return address_parse(text, &address, &e) && address_is_loopback(&address);
-}
-
-static bool listen_main(struct serve *s, struct err *e)
-{
-	return http_front_listen(s->http, address_or(s->options->http, DEFAULT_HTTP), s->app.config->http.tls, e);
-}
-
-/* Plain for this machine, and where it is meant to be: the kubelet has no certificate to show. */
-static struct tls_context *admin_tls(const struct serve *s, struct span address)
-{
-	return s->options->insecure || is_loopback(address) ? NULL : s->app.config->http.tls;
-}
-
-static bool admin_is_wanted(const struct serve *s)
-{
-	if (s->options->admin != NULL)
-		return !span_eq(span_of(s->options->admin), SPAN("off"));
-	return s->options->http != NULL;
-}
-
-/* The default admin port may be taken by another gateway on this machine; one that was asked for must work. */
-static bool listen_admin(struct serve *s, struct err *e)
-{
-	struct span address = address_or(s->options->admin, CLI_ADMIN_ADDRESS);
-
-	if (!admin_is_wanted(s) || http_front_listen_admin(s->http, address, admin_tls(s, address), e))
-		return true;
-	if (s->options->admin != NULL)
-		return false;
-	log_warn(&s->log, "admin_off", "going on without the admin port", F_ERR(e));
-	return true;
-}
 
 static bool open_stdio(struct serve *s, struct err *e)
 {
@@ -294,9 +261,37 @@ static void make_http_front(struct serve *s)
 static bool open_fronts(struct serve *s, struct err *e)
 {
 	make_http_front(s);
-	if (!listen_admin(s, e))
+	if (!ports_listen(&s->ports, s->http, s->app.config->http.tls, &s->log, e))
 		return false;
-	return s->options->http != NULL ? listen_main(s, e) : open_stdio(s, e);
+	return s->options->http != NULL || open_stdio(s, e);
+}
+
+/* Until its own deadline, or as long as the first attempt of a server may take that readiness waits for. After that it
+ * is for the service manager to judge. */
+static msec_t start_limit(const struct config *c)
+{
+	msec_t longest_ms = 0;
+
+	if (c->lifecycle.start_deadline_ms > 0)
+		return c->lifecycle.start_deadline_ms + START_SPARE_MS;
+	for (size_t i = 0; i < c->server_count; i++)
+		if (c->servers[i].startup == STARTUP_REQUIRED && c->servers[i].startup_timeout_ms > longest_ms)
+			longest_ms = c->servers[i].startup_timeout_ms;
+	return longest_ms + START_SPARE_MS;
+}
+
+static void open_service(struct serve *s, const struct service_manager *manager)
+{
+	const struct service_conf conf = {
+		.loop = s->app.loop,
+		.gw = s->app.gateway,
+		.lifecycle = s->lifecycle,
+		.backstop = s->backstop,
+		.log = app_logger(&s->app, "service"),
+		.start_limit_ms = start_limit(s->app.config),
+	};
+
+	s->service = service_new(manager, &conf);
 }
 
 /* ---- the end ---- */
@@ -353,55 +348,34 @@ static int say_not_started(const struct serve *s, int code)
 	return code;
 }
 
-/* Whoever listens beyond this machine must say that it is meant, or speak TLS. */
-static bool check_open(const struct serve *s, const char *option, const char *given, struct err *e)
-{
-	if (given == NULL || given[0] == '\0' || span_eq(span_of(given), SPAN("off")))
-		return true;
-	if (s->options->insecure || s->app.config->http.tls != NULL || is_loopback(span_of(given)))
-		return true;
-	return err_set(e,
-	        "%s: %s can be reached from other machines, without TLS or authentication: "
-	        "configure http.tls, or say --insecure if that is meant",
-	        option, given);
-}
-
-static bool check_addresses(const struct serve *s, struct err *e)
-{
-	return check_open(s, "--http", s->options->http, e) && check_open(s, "--admin", s->options->admin, e);
-}
-
 static int fail_to_start(struct serve *s, int code)
 {
 	log_error(&s->log, "start_failed", "cannot start", F_ERR(&s->app.fault));
 	return say_not_started(s, code);
 }
 
-static int serve(struct serve *s, const struct config_sources *sources)
+static int serve(struct serve *s, const struct config_sources *sources, const struct service_manager *manager)
 {
 	int failed = app_open(&s->app, sources, on_signal, s);
 
 	if (failed != 0)
 		return say_not_started(s, failed);
 	s->log = app_logger(&s->app, "main");
-	if (!check_addresses(s, &s->app.fault))
+	s->app.fault = s->ports.misfit;
+	if (s->app.fault.text[0] != '\0')
+		return fail_to_start(s, CLI_UNAVAILABLE);
+	if (!ports_are_safe(&s->ports, s->app.config->http.tls, &s->app.fault))
 		return fail_to_start(s, CLI_USAGE);
 	make_lifecycle(s);
 	if (!start_backstop(s, &s->app.fault) || !open_fronts(s, &s->app.fault))
 		return fail_to_start(s, CLI_UNAVAILABLE);
-	s->reload = reload_new(&s->app, sources, s->lifecycle, s->backstop, s->http);
+	open_service(s, manager);
+	s->reload = reload_new(&s->app, sources,
+	        &(struct reload_parts){
+	                .lifecycle = s->lifecycle, .backstop = s->backstop, .http = s->http, .service = s->service });
 	lifecycle_start(s->lifecycle);
 	loop_run(s->app.loop);
 	return say_last_words(s);
-}
-
-static bool check_address(const char *option, const char *given, struct err *e)
-{
-	struct address address;
-
-	if (given == NULL || given[0] == '\0' || span_eq(span_of(given), SPAN("off")))
-		return true;
-	return address_parse(span_of(given), &address, e) || err_wrap(e, "%s", option);
 }
 
 int cli_serve(const struct cli *c)
@@ -410,11 +384,13 @@ int cli_serve(const struct cli *c)
 	struct config_sources sources = cli_config_sources(c);
 	struct err e;
 
-	if (!check_address("--http", s.options->http, &e) || !check_address("--admin", s.options->admin, &e)) {
+	if (!ports_are_addresses(s.options, &e)) {
 		fprintf(c->err, "sluice serve: %s\n", e.text);
 		return CLI_USAGE;
 	}
-	int code = serve(&s, &sources);
+	struct service_manager manager = service_manager_find(c->environment);
+	ports_find(&s.ports, s.options, c->environment);
+	int code = serve(&s, &sources, &manager);
 	app_flush(&s.app, in_time(&s, FLUSH_MS));
 	if (s.http != NULL)
 		http_front_leave(s.http);

@@ -140,14 +140,19 @@ static const unsigned char *bytes_of(struct span s)
 	return (const unsigned char *)s.p;
 }
 
-/* The way of both directions up to the text: key, nonce, and the purpose as additional data. */
+/*
+ * The way of both directions up to the text: key, nonce, and as additional data the purpose and the hash in the head,
+ * so that no byte of a token can be changed.
+ */
 static bool begin(
-        struct key_ring *r, const struct ring_key *key, const unsigned char *nonce, struct span purpose, bool sealing)
+        struct key_ring *r, const struct ring_key *key, const unsigned char *head, struct span purpose, bool sealing)
 {
 	int n;
 
-	return get_ready(r) && EVP_CipherInit_ex2(r->ctx, r->cipher, key->secret, nonce, sealing, NULL) == 1 &&
-	       EVP_CipherUpdate(r->ctx, NULL, &n, bytes_of(purpose), (int)purpose.n) == 1;
+	return get_ready(r) &&
+	       EVP_CipherInit_ex2(r->ctx, r->cipher, key->secret, head + HASH_BYTES, sealing, NULL) == 1 &&
+	       EVP_CipherUpdate(r->ctx, NULL, &n, bytes_of(purpose), (int)purpose.n) == 1 &&
+	       EVP_CipherUpdate(r->ctx, NULL, &n, head, HASH_BYTES) == 1;
 }
 
 static bool encrypt(struct key_ring *r, struct span purpose, struct span plain, unsigned char *raw)
@@ -157,7 +162,7 @@ static bool encrypt(struct key_ring *r, struct span purpose, struct span plain, 
 
 	memcpy(raw, key->hash, HASH_BYTES);
 	random_bytes(raw + HASH_BYTES, NONCE_BYTES);
-	return begin(r, key, raw + HASH_BYTES, purpose, true) &&
+	return begin(r, key, raw, purpose, true) &&
 	       EVP_CipherUpdate(r->ctx, raw + HEAD_BYTES, &n, bytes_of(plain), (int)plain.n) == 1 &&
 	       EVP_CipherFinal_ex(r->ctx, raw + HEAD_BYTES + n, &rest) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(r->ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, raw + HEAD_BYTES + plain.n) == 1;
@@ -189,8 +194,7 @@ static bool decrypt(
 	int n, rest;
 
 	memcpy(tag, from + size, TAG_BYTES);
-	if (begin(r, key, bytes_of(raw) + HASH_BYTES, purpose, false) &&
-	        EVP_CipherUpdate(r->ctx, to, &n, from, (int)size) == 1 &&
+	if (begin(r, key, bytes_of(raw), purpose, false) && EVP_CipherUpdate(r->ctx, to, &n, from, (int)size) == 1 &&
 	        EVP_CIPHER_CTX_ctrl(r->ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) == 1 &&
 	        EVP_CipherFinal_ex(r->ctx, to + n, &rest) == 1) {
 		buf_added(plain, size);
@@ -201,12 +205,20 @@ static bool decrypt(
 	return false;
 }
 
-static bool open_raw(struct key_ring *r, struct span purpose, struct span raw, struct buf *plain)
+/* The keys whose id is that of the token, or the others. */
+static bool open_by(struct key_ring *r, bool of_that_id, struct span purpose, struct span raw, struct buf *plain)
 {
 	for (unsigned i = 0; i < r->n; i++)
-		if (memcmp(r->keys[i].hash, raw.p, HASH_BYTES) == 0 && decrypt(r, &r->keys[i], purpose, raw, plain))
+		if ((memcmp(r->keys[i].hash, raw.p, HASH_BYTES) == 0) == of_that_id &&
+		        decrypt(r, &r->keys[i], purpose, raw, plain))
 			return true;
 	return false;
+}
+
+/* An id only tells which key to try first: a secret that has another id by now opens what it has sealed, too. */
+static bool open_raw(struct key_ring *r, struct span purpose, struct span raw, struct buf *plain)
+{
+	return open_by(r, true, purpose, raw, plain) || open_by(r, false, purpose, raw, plain);
 }
 
 bool unseal(struct key_ring *r, struct span purpose, struct span token, struct buf *plain)

@@ -1,7 +1,7 @@
 /*
  * Sealed tokens: a few bytes encrypted and authenticated (AES-256-GCM), so that they can be given to a client and come
- * back unread and unchanged. A ring of keys: the first seals, all open. Token text is base64url without padding:
- * key id hash (4 bytes), nonce (12), sealed bytes, tag (16).
+ * back unread and unchanged. A ring of keys: the first seals, all open, whatever their ids are: an id tells which key
+ * to try first. Token text is base64url without padding: key id hash (4 bytes), nonce (12), sealed bytes, tag (16).
  *
  * Nonces are random, so one key may seal about 2^32 tokens before it should be replaced (NIST SP 800-38D, 8.3).
  * OpenSSL is woken up at the first token, not before: it takes a millisecond and more than one megabyte.

@@ -143,35 +143,44 @@ static int on_admin_head(void *arg, const struct request_head *head)
 	return probes_is_path(head->path) ? 0 : guard_check(&f->admin_guard, head);
 }
 
-bool http_front_listen(struct http_front *f, struct span address, struct tls_context *tls, struct err *e)
+static struct http_server *listen_at(
+        struct http_front *f, const struct http_front_port *port, const struct http_handler *handler, struct err *e)
+{
+	struct http_server *s =
+	        port->fd >= 0 ? http_server_adopt(f->loop, port->fd, &f->conf.server, handler, &f->log, e)
+	                      : http_server_listen(f->loop, port->address, &f->conf.server, handler, &f->log, e);
+
+	if (s != NULL && port->tls != NULL)
+		http_server_use_tls(s, port->tls);
+	return s;
+}
+
+bool http_front_listen(struct http_front *f, const struct http_front_port *port, struct err *e)
 {
 	const struct http_handler handler = { .request = on_request, .head = on_head, .arg = f };
 
-	f->guard.loopback = guard_is_loopback(address);
-	f->server = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
+	f->guard.loopback = guard_is_loopback(port->address);
+	f->server = listen_at(f, port, &handler, e);
 	if (f->server == NULL)
 		return false;
-	f->server_tls = tls != NULL;
-	if (tls != NULL)
-		http_server_use_tls(f->server, tls);
+	f->server_tls = port->tls != NULL;
 	log_info(&f->log, "listening", "serving MCP over HTTP", F_STR("address", http_server_address(f->server)),
-	        F_BOOL("tls", tls != NULL));
+	        F_BOOL("tls", f->server_tls), F_BOOL("inherited", port->fd >= 0));
 	return true;
 }
 
-bool http_front_listen_admin(struct http_front *f, struct span address, struct tls_context *tls, struct err *e)
+bool http_front_listen_admin(struct http_front *f, const struct http_front_port *port, struct err *e)
 {
 	const struct http_handler handler = { .request = on_admin_request, .head = on_admin_head, .arg = f };
 
-	f->admin_guard.loopback = guard_is_loopback(address);
-	f->admin = http_server_listen(f->loop, address, &f->conf.server, &handler, &f->log, e);
+	f->admin_guard.loopback = guard_is_loopback(port->address);
+	f->admin = listen_at(f, port, &handler, e);
 	if (f->admin == NULL)
 		return false;
-	f->admin_tls = tls != NULL;
-	if (tls != NULL)
-		http_server_use_tls(f->admin, tls);
+	f->admin_tls = port->tls != NULL;
 	log_info(&f->log, "admin_listening", "serving probes, metrics and status",
-	        F_STR("address", http_server_address(f->admin)), F_BOOL("tls", tls != NULL));
+	        F_STR("address", http_server_address(f->admin)), F_BOOL("tls", f->admin_tls),
+	        F_BOOL("inherited", port->fd >= 0));
 	return true;
 }
 

@@ -27,9 +27,16 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
         struct lifecycle *lifecycle, const struct logger *lg);
 void http_front_free(struct http_front **f);
 
-/* Each at most once. `tls` NULL: plain. */
-bool http_front_listen(struct http_front *f, struct span address, struct tls_context *tls, struct err *e);
-bool http_front_listen_admin(struct http_front *f, struct span address, struct tls_context *tls, struct err *e);
+/* Where a port listens, and under what. */
+struct http_front_port {
+	struct span address;
+	int fd; /* of a socket that listens there and was inherited, taken over; -1: it is to be made */
+	struct tls_context *tls; /* NULL: plain */
+};
+
+/* Each at most once. */
+bool http_front_listen(struct http_front *f, const struct http_front_port *port, struct err *e);
+bool http_front_listen_admin(struct http_front *f, const struct http_front_port *port, struct err *e);
 
 /* Other certificates, for the ports that have some. */
 void http_front_renew_tls(struct http_front *f, struct tls_context *tls);

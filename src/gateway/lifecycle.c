@@ -357,6 +357,7 @@ static void step(struct lifecycle *l, enum phase_event event)
 	l->phase = s.next;
 	l->started = l->started || event == PHASE_EV_STARTED;
 	perform(l, s.actions);
+	l->ops->phase(l->arg);
 	gateway_changed(l->gw);
 }
 

@@ -26,6 +26,8 @@ struct lifecycle_ops {
 	mono_t (*signalled)(void *arg);
 	/* Ends the process by force at that point, should it still be there. */
 	void (*arm_backstop)(void *arg, mono_t at);
+	/* The phase may be another now, and what comes with it has been done. */
+	void (*phase)(void *arg);
 	/* All is over. */
 	void (*exit)(void *arg);
 };

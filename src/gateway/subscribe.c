@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "mcp/bridge.h"
 
 static struct slot *slot_named(const struct gateway *gw, struct span name)
 {
@@ -223,11 +224,20 @@ static const struct call *call_that_hears(const struct session *session)
 	return NULL;
 }
 
+/* Without the subscription of a modern server, which is between that and us. */
+static struct pieces update_for_legacy(const struct message *m)
+{
+	struct bridge b;
+
+	bridge_drop(&b, meta_read(m->meta).subscription);
+	return pieces_splice(m->text, b.splices, b.n);
+}
+
 /* On its stream for what belongs to no call, or on any other that is open. */
 static void tell_session(const struct session *session, const struct update *u)
 {
 	const struct call *c = call_that_hears(session);
-	struct pieces json = pieces_of(u->m->text);
+	struct pieces json = update_for_legacy(u->m);
 
 	if (!list_is_empty(&session->pushes)) {
 		struct push *p = list_entry(list_first(&session->pushes), struct push, node);

@@ -88,12 +88,10 @@ static void close_connections(struct http_server *s)
 
 /* The server */
 
-struct http_server *http_server_listen(struct loop *l, struct span address, const struct http_server_conf *conf,
-        const struct http_handler *handler, const struct logger *lg, struct err *e)
+/* With `s->listener`, or NULL if there is none. */
+static struct http_server *make(struct http_server *s, struct loop *l, const struct http_server_conf *conf,
+        const struct http_handler *handler, const struct logger *lg)
 {
-	struct http_server *s = NEW(struct http_server);
-
-	s->listener = listener_open(l, address, &listener_events, s, lg, e);
 	if (s->listener == NULL) {
 		free(s);
 		return NULL;
@@ -107,6 +105,24 @@ struct http_server *http_server_listen(struct loop *l, struct span address, cons
 	list_init(&s->conns);
 	address_format(listener_address(s->listener), s->address);
 	return s;
+}
+
+struct http_server *http_server_listen(struct loop *l, struct span address, const struct http_server_conf *conf,
+        const struct http_handler *handler, const struct logger *lg, struct err *e)
+{
+	struct http_server *s = NEW(struct http_server);
+
+	s->listener = listener_open(l, address, &listener_events, s, lg, e);
+	return make(s, l, conf, handler, lg);
+}
+
+struct http_server *http_server_adopt(struct loop *l, int fd, const struct http_server_conf *conf,
+        const struct http_handler *handler, const struct logger *lg, struct err *e)
+{
+	struct http_server *s = NEW(struct http_server);
+
+	s->listener = listener_adopt(l, fd, &listener_events, s, lg, e);
+	return make(s, l, conf, handler, lg);
 }
 
 void http_server_use_tls(struct http_server *s, struct tls_context *t)
@@ -169,12 +185,17 @@ static void shut(struct http_server *s, mono_t now)
 	s->settled_at = mono_min(mono_add(now, SETTLE_MS), s->deadline);
 }
 
+static bool may_shut(const struct http_server *s, mono_t now)
+{
+	return listener_is_shared(s->listener) || !has_old_connections(s) || mono_past(s->accept_until, now);
+}
+
 static void close_step(void *arg)
 {
 	struct http_server *s = arg;
 	mono_t now = loop_now(s->loop);
 
-	if (!s->shut && (!has_old_connections(s) || mono_past(s->accept_until, now)))
+	if (!s->shut && may_shut(s, now))
 		shut(s, now);
 	bool empty = s->shut && list_is_empty(&s->conns);
 	if (!mono_past(empty ? s->settled_at : s->deadline, now)) {

@@ -55,6 +55,9 @@ struct http_handler {
 /* "127.0.0.1:8080", "[::1]:0", ":8080" (all interfaces, both families). Port 0 picks one. */
 struct http_server *http_server_listen(struct loop *l, struct span address, const struct http_server_conf *conf,
         const struct http_handler *handler, const struct logger *lg, struct err *e);
+/* The same on a socket that others have, too: see listener_adopt. `fd` is taken over in any case. */
+struct http_server *http_server_adopt(struct loop *l, int fd, const struct http_server_conf *conf,
+        const struct http_handler *handler, const struct logger *lg, struct err *e);
 const char *http_server_address(const struct http_server *s); /* as bound, with the port picked */
 
 /*
@@ -103,7 +106,8 @@ void http_server_announce_close(struct http_server *s, bool on);
  * is left, `done` is called, not from inside this call. At the deadline what is left is cut.
  *
  * The socket listens on: nothing must come between its end and the end of the process but http_server_leave, which
- * gives those that the kernel has accepted meanwhile an answer without a look at their request.
+ * gives those that the kernel has accepted meanwhile an answer without a look at their request. On a shared socket no
+ * new connection is accepted from the beginning of the end on: they wait for the next process.
  */
 void http_server_close(struct http_server *s, mono_t deadline, void (*done)(void *arg), void *arg);
 void http_server_leave(struct http_server *s);

@@ -27,6 +27,7 @@ struct listener {
 	struct timer pause;
 	mono_t next_complaint;
 	struct address address;
+	bool shared; /* with other processes, which it outlives us for */
 };
 
 enum accepting { GO_ON, NOTHING_LEFT };
@@ -162,22 +163,21 @@ static int bind_socket(struct span text, struct address *a, struct err *e)
 		err_sys(e, "listen on %.*s", SPAN_ARG(text));
 		return -1;
 	}
-	a->size = sizeof(a->any);
-	if (getsockname(fd, (struct sockaddr *)(void *)&a->any, &a->size) != 0) {
-		err_sys(e, "getsockname");
-		return -1;
-	}
 	return fd_take(&fd);
 }
 
-struct listener *listener_open(struct loop *loop, struct span address, const struct listener_events *events, void *arg,
+static struct listener *make(struct loop *loop, int listening, const struct listener_events *events, void *arg,
         const struct logger *lg, struct err *e)
 {
-	struct address bound;
-	AUTO_FD int fd = bind_socket(address, &bound, e);
+	AUTO_FD int fd = listening;
+	struct address bound = { .size = sizeof(bound.any) };
 
 	if (fd < 0)
 		return NULL;
+	if (getsockname(fd, (struct sockaddr *)(void *)&bound.any, &bound.size) != 0) {
+		err_sys(e, "getsockname");
+		return NULL;
+	}
 	struct listener *l = NEW(struct listener);
 	l->watch = watch_open(loop, fd, listener_ready, l);
 	if (l->watch == NULL) {
@@ -196,6 +196,32 @@ struct listener *listener_open(struct loop *loop, struct span address, const str
 	return l;
 }
 
+struct listener *listener_open(struct loop *loop, struct span address, const struct listener_events *events, void *arg,
+        const struct logger *lg, struct err *e)
+{
+	struct address wanted;
+
+	return make(loop, bind_socket(address, &wanted, e), events, arg, lg, e);
+}
+
+/* The time of a packet matters more than its size, here as there; if it cannot be said, it works without. */
+struct listener *listener_adopt(struct loop *loop, int fd, const struct listener_events *events, void *arg,
+        const struct logger *lg, struct err *e)
+{
+	const int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	struct listener *l = make(loop, fd, events, arg, lg, e);
+	if (l != NULL)
+		l->shared = true;
+	return l;
+}
+
+bool listener_is_shared(const struct listener *l)
+{
+	return l->shared;
+}
+
 const struct address *listener_address(const struct listener *l)
 {
 	return &l->address;
@@ -212,6 +238,11 @@ void listener_refuse_new(struct listener *l)
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
+	if (l->shared) {
+		timer_stop(loop_sched(l->loop), &l->pause);
+		watch_set(l->watch, 0);
+		return;
+	}
 	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 
 	(void)setsockopt(watch_fd(l->watch), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
@@ -219,7 +250,8 @@ void listener_refuse_new(struct listener *l)
 
 void listener_drain(struct listener *l)
 {
-	accept_some(l, ACCEPTS_PER_DRAIN);
+	if (!l->shared)
+		accept_some(l, ACCEPTS_PER_DRAIN);
 }
 
 void listener_close(struct listener **lp)

@@ -76,6 +76,11 @@ static void on_arm_backstop(void *arg, mono_t at)
 	check_backstop(sc);
 }
 
+static void on_phase(void *arg)
+{
+	(void)arg;
+}
+
 static void on_leave(void *arg)
 {
 	struct scenario *sc = arg;
@@ -93,6 +98,7 @@ static const struct lifecycle_ops ops = {
 	.kill_backends = on_kill,
 	.signalled = on_signalled,
 	.arm_backstop = on_arm_backstop,
+	.phase = on_phase,
 	.exit = on_leave,
 };
 

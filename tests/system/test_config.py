@@ -271,6 +271,16 @@ def test_the_places_are_looked_at_in_their_order(sluice, tmp_path):
     assert code == 0 and "by-flag__echo" in out
 
 
+def test_check_shows_of_a_server_over_http_no_more_than_where_it_is(sluice):
+    config = {"mcpServers": {"a": {"url": "https://mcp.example.com:8443/mcp/s3cret?key=s3cret"},
+                             "b": {"url": "http://mcp.example.com"}, "c": {"url": "http://[::1]?key=s3cret"}}}
+    code, out = check(sluice, config)
+    assert code == 0
+    rows = {line.split()[0]: line.split()[-1] for line in out.splitlines() if line.startswith("  ") and line.split()}
+    assert (rows["a"], rows["b"], rows["c"]) == ("https://mcp.example.com:8443", "http://mcp.example.com", "http://[::1]")
+    assert "s3cret" not in out
+
+
 def test_no_configuration_is_78_with_the_places_looked_at(sluice, tmp_path):
     code, text = listed(sluice, HOME=str(tmp_path))
     assert code == 78

@@ -172,6 +172,7 @@ def result_of(request, text="well"):
 
 
 GOOD_BODIES = {
+    "a byte order mark in front": lambda r: raw("\ufeff" + result_of(r)),
     "with white space": lambda r: raw("\r\n  " + result_of(r) + "\n\n"),
     "a notification and then the answer": lambda r: raw(
         '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":1}}\n' + result_of(r)

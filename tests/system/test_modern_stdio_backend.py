@@ -7,7 +7,7 @@ import pytest
 
 from asking import ACCEPTED, ALL, FORM, OpenCall, reply
 from harness import PATIENCE, fake, kill_and_wait, servers, wait_until
-from mcp_client import RpcError, call
+from mcp_client import RpcError, call, notification
 from modern_client import MODERN, PREFIX, ModernHttp, is_stamped
 from test_stdio_backend import script
 
@@ -130,6 +130,14 @@ def test_answers_to_legacy_clients_have_nothing_of_the_modern_revision(modern):
         assert c.request("completion/complete", {"ref": {"type": "ref/resource", "uri": "u:1"}, "argument": {"name": "a", "value": ""}})["completion"]
     with ModernHttp(modern.address) as m:
         assert m.ask("resources/read", {"uri": "u:1"})["cacheScope"] == "private"
+
+
+def test_updates_for_legacy_clients_do_not_name_our_subscription(modern):
+    with modern.client() as c:
+        stream = c.get_stream()
+        assert c.request("resources/subscribe", {"uri": "u:1"}) == {}
+        c.call("f__script", {"steps": [{"wait": 200}, {"news": {"method": UPDATED, "params": {"uri": "u:1"}}}, {"answer": "ok"}]})
+        assert stream.next_message() == notification(UPDATED, {"uri": "u:1", "_meta": {}})
 
 
 def test_progress_reaches_its_client(modern):

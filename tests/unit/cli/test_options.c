@@ -2,7 +2,7 @@
 
 #include "cli/options.h"
 
-#define ALL 0xffu
+#define ALL 0x1ffu
 #define WORDS_MAX 8
 
 static bool parse(
@@ -38,6 +38,7 @@ static void test_options_are_taken_and_operands_stay(void **state)
 		{ { "a", "--json", "b" },                      { .json = true }, { "a", "b" } },
 		{ { "a", "--", "--json", "-h" },               { 0 }, { "a", "--json", "-h" } },
 		{ { "-" },                                     { 0 }, { "-" } },
+		{ { "--deployment", "-", "a" },                { .deployment = "-" }, { "a" } },
 		{ { "-h" },                                    { .help = true }, { NULL } },
 		{ { "--http", "--insecure" },                  { .http = "", .insecure = true }, { NULL } },
 		{ { "--http", ":8080", "--admin" },            { .http = ":8080", .admin = "" }, { NULL } },
@@ -62,6 +63,7 @@ static void test_options_are_taken_and_operands_stay(void **state)
 		assert_text(o.grace_period, wanted->grace_period);
 		assert_text(o.log_level, wanted->log_level);
 		assert_text(o.log_format, wanted->log_format);
+		assert_text(o.deployment, wanted->deployment);
 		assert_text(o.http, wanted->http);
 		assert_text(o.admin, wanted->admin);
 		assert_int_equal(o.insecure, wanted->insecure);

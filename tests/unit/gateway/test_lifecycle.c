@@ -212,6 +212,11 @@ static void on_arm_backstop(void *arg, mono_t at)
 	(void)at;
 }
 
+static void on_phase(void *arg)
+{
+	(void)arg;
+}
+
 static void on_exit_now(void *arg)
 {
 	((struct rig *)arg)->left = true;
@@ -224,6 +229,7 @@ static const struct lifecycle_ops ops = {
 	.kill_backends = on_kill,
 	.signalled = on_signalled,
 	.arm_backstop = on_arm_backstop,
+	.phase = on_phase,
 	.exit = on_exit_now,
 };
 

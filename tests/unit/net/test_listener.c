@@ -156,6 +156,55 @@ static void test_draining_takes_all_that_is_queued(void **state)
 	close_scene(&s);
 }
 
+/* Somebody else goes on with the socket: what waits there is not ours to take, to filter or to end. */
+static void test_a_shared_socket_goes_on_after_us(void **state)
+{
+	const struct logger silent = { 0 };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct scene s = { 0 };
+	struct err e;
+
+	(void)state;
+	s.loop = loop_new(&e);
+	int others = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(others, (struct sockaddr *)(void *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(others, 8), 0);
+	s.listener = listener_adopt(s.loop, fcntl(others, F_DUPFD_CLOEXEC, 3), &events, &s, &silent, &e);
+	assert_non_null(s.listener);
+	assert_true(listener_is_shared(s.listener));
+	int first = connect_to(&s, AF_INET);
+	run_for(&s, 10);
+	assert_int_equal(s.accepted, 1);
+	listener_refuse_new(s.listener);
+	int second = connect_to(&s, AF_INET);
+	run_for(&s, 10);
+	listener_drain(s.listener);
+	assert_int_equal(s.accepted, 1);
+	int third = connect_to(&s, AF_INET);
+	close_scene(&s);
+	for (int i = 0; i < 2; i++) {
+		int fd = accept(others, NULL, NULL);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	close(first);
+	close(second);
+	close(third);
+	close(others);
+}
+
+static void test_what_cannot_be_shared_is_an_error(void **state)
+{
+	const struct logger silent = { 0 };
+	struct scene s;
+	struct err e;
+
+	(void)state;
+	open_scene(&s, "127.0.0.1:0");
+	assert_null(listener_adopt(s.loop, open("/dev/null", O_RDONLY | O_CLOEXEC), &events, &s, &silent, &e));
+	close_scene(&s);
+}
+
 /* Leaves no descriptor free; the soft limit is put back by the caller. */
 static int take_all_descriptors(int *taken, int room)
 {
@@ -241,6 +290,8 @@ int main(void)
 		cmocka_unit_test(test_all_interfaces_are_both_families),
 		cmocka_unit_test(test_a_port_that_is_taken_is_an_error_with_a_sentence),
 		cmocka_unit_test(test_draining_takes_all_that_is_queued),
+		cmocka_unit_test(test_a_shared_socket_goes_on_after_us),
+		cmocka_unit_test(test_what_cannot_be_shared_is_an_error),
 		cmocka_unit_test(test_without_descriptors_clients_hear_so_and_it_goes_on),
 		cmocka_unit_test(test_without_even_a_reserve_clients_wait),
 	};
