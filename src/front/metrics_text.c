@@ -83,7 +83,7 @@ static void put_seconds(struct buf *out, int64_t ms)
 	if (left == 0)
 		return;
 	buf_add_char(out, '.');
-	for (uint64_t unit = 100; left > 0; unit /= 10) {
+	for (uint64_t unit = 100; unit > 0 && left > 0; unit /= 10) {
 		buf_add_char(out, (char)('0' + left / unit));
 		left %= unit;
 	}
