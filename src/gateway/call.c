@@ -8,6 +8,7 @@
 #include "gateway/gateway_private.h"
 #include "mcp/bridge.h"
 #include "mcp/older.h"
+#include "mcp/structured.h"
 #include "json/write.h"
 
 #define NAME_KEPT_MAX 256 /* bytes of raw JSON */
@@ -123,8 +124,11 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	c->session = session;
 	c->began = gw->sched->now;
 	list_init(&c->asks);
-	if (call_is_modern(c) && c->client.capabilities != 0)
-		call_digest(m, c->digest);
+	if (call_is_modern(c)) {
+		c->retry_fault = retry_fault(m);
+		if (c->client.capabilities != 0)
+			call_digest(m, c->digest);
+	}
 	list_append(&gw->calls, &c->in_gateway);
 	if (session != NULL) {
 		list_append(&session->calls, &c->in_session);
@@ -204,15 +208,17 @@ static struct bridge_asked asked_by(const struct call *c)
 static struct pieces passed_on(struct call *c, const struct message *answer)
 {
 	struct bridge_asked asked = asked_by(c);
+	bool down = c->at.modern && !call_is_modern(c);
 	struct bridge b = { .n = 0 };
 	struct span old;
 
 	buf_reset(&c->gw->scratch);
 	if (call_is_modern(c))
 		bridge_to_modern(&b, answer, c->at.modern, &asked, &c->gw->scratch);
-	else if (c->at.modern)
+	else if (down)
 		bridge_to_legacy(&b, answer, &asked, &c->gw->scratch);
-	if (older_content(c->method, answer, c->client.revision, &old, &c->answer))
+	struct span structured = down && c->method == METHOD_TOOLS_CALL ? structured_odd(answer) : SPAN_NONE;
+	if (older_content(c->method, answer, c->client.revision, structured, &old, &c->answer))
 		b.splices[b.n++] = (struct splice){ .out = old, .in = buf_span(&c->answer) };
 	b.splices[b.n++] = (struct splice){ .out = answer->id, .in = c->id };
 	b.n += tasks_put_prefixes(c, answer, b.splices + b.n);
@@ -234,11 +240,25 @@ static void leave_server(struct call *c)
 	lease_give_back(c);
 }
 
+/* What the client gets in the place of the server's answer; NULL: that is in c->answer. */
+static const struct message *explained(struct call *c, const struct message *answer)
+{
+	if (c->port == NULL || answer == NULL)
+		return answer;
+	if (lacking_explains(c, answer)) {
+		lacking_put_error(c);
+		c->why = END_REFUSED;
+		return NULL;
+	}
+	return url_needed_answers(c, answer, &c->why) ? NULL : answer;
+}
+
 /* The end. Whatever the port does in `ended`, it finds the call out of the ledger. */
 static void finish(struct call *c, const struct message *answer)
 {
 	struct gateway *gw = c->gw;
 
+	answer = explained(c, answer);
 	count_end(c, c->why, c->outcome);
 	gw->in_flight--;
 	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
@@ -406,6 +426,19 @@ void call_fail(struct call *c, int code, struct span sentence)
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 
+void call_give_up(struct call *c, struct span sentence)
+{
+	struct buf result = { 0 };
+
+	if (c->method != METHOD_TOOLS_CALL) {
+		call_fail(c, RPC_INTERNAL_ERROR, sentence);
+		return;
+	}
+	bridge_put_tool_error(&result, sentence);
+	call_answer(c, buf_span(&result));
+	buf_free(&result);
+}
+
 void call_fail_not_found(struct call *c)
 {
 	bridge_put_not_found(&c->answer, c->id, c->uri, call_is_modern(c));
@@ -503,11 +536,6 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 		subscribe_agreed(c);
 	if (why == END_RESULT && m != NULL)
 		tasks_answered(c, m);
-	if (m != NULL && lacking_explains(c, m)) {
-		lacking_put_error(c);
-		why = END_REFUSED;
-		m = NULL;
-	}
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

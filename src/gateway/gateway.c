@@ -169,13 +169,32 @@ static bool is_full(const struct gateway *gw, const struct session *s)
 	       (s != NULL && s->call_count >= gw->conf.max_in_flight_per_session);
 }
 
+/* A retry of ours whose call is not parked. False: it is answered. */
+static bool may_run_again(struct call *c, const struct message *m)
+{
+	const char *fault;
+
+	switch (url_needed_redeem(c->gw, m, &fault)) {
+	case REDO_RUNS:
+		c->retry_fault = NULL;
+		return true;
+	case REDO_DECLINED:
+		call_give_up(c, span_of(fault));
+		return false;
+	case REDO_REFUSED:
+		break;
+	}
+	call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
+	return false;
+}
+
 static struct call *submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
 {
-	bool retry = meta != NULL && park_is_retry(m);
-	const char *fault = NULL;
+	bool retry = meta != NULL && request_state_is_ours(m);
 
 	if (retry) {
+		const char *fault;
 		struct call *parked = park_resume(gw, session, scope, m, meta, port, arg, &fault);
 		if (parked != NULL)
 			return parked;
@@ -188,9 +207,7 @@ static struct call *submit(struct gateway *gw, struct session *session, int scop
 	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
 	if (meta != NULL && c->client.level < gw->level)
 		news_level(gw);
-	if (retry)
-		call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
-	else
+	if (!retry || may_run_again(c, m))
 		serve_request(c, m);
 	return c;
 }

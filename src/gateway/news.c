@@ -126,6 +126,7 @@ static void on_hello(void *arg, const struct backend_hello *hello)
 
 	slot->hello = *hello;
 	slot->greeted = true;
+	retry_greeted(slot);
 	lease_greeted(slot);
 }
 
