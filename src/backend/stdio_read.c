@@ -35,7 +35,8 @@ static struct backend_call *find_call(const struct stdio *s, struct span raw)
 static bool is_own_answer(struct stdio *s, uint64_t id, const struct message *m)
 {
 	return stdio_first_answer(s, id, m) || stdio_listen_answer(s, id, m) ||
-	       handshake_answer(&s->handshake, id, m, stdio_now(s));
+	       handshake_answer(&s->handshake, id, m, stdio_now(s)) ||
+	       wanted_answered(&s->wanted, id, m->kind == MESSAGE_RESULT, stdio_said, s);
 }
 
 static void on_answer(struct stdio *s, const struct message *m)
@@ -118,8 +119,10 @@ static void on_progress(struct stdio *s, const struct message *m)
 
 	if (call != NULL && call->wants_progress)
 		call->sink->progress(call, m);
+	else if (call == NULL) /* of a task that has begun with an answer, perhaps */
+		s->base.events->notification(s->base.arg, s->link, m);
 	else
-		drop(s, "progress of a call that is not in flight");
+		drop(s, "progress of a call that wants none");
 }
 
 static void ask_for_changed(void *arg)

@@ -54,10 +54,10 @@ static void log_refusal(struct slot *slot, const struct message *m, const char *
 {
 	struct gateway *gw = slot->gw;
 
-	if (slot->refused_asks++ > 0 && mono_diff(gw->sched->now, slot->refusal_logged) < LOGGED_EVERY_MS)
+	if (slot->counts->refused_asks++ > 0 && mono_diff(gw->sched->now, slot->refusal_logged) < LOGGED_EVERY_MS)
 		return;
 	log_warn(&gw->log, "ask_refused", why, F_STR("backend", slot->conf->name), F_SPAN("method", m->method),
-	        F_INT("refused", slot->refused_asks));
+	        F_INT("refused", slot->counts->refused_asks));
 	slot->refusal_logged = gw->sched->now;
 }
 
@@ -637,7 +637,7 @@ void asks_session_left(struct gateway *gw, struct session *session)
 			rounds_lost(of_rounds);
 	}
 	elicitations_forget(&gw->asks.elicitations, session);
-	elicitations_forget(&gw->tasks.owners, session);
+	known_tasks_forget(&gw->tasks.known, session);
 }
 
 void asks_cut(struct gateway *gw)

@@ -11,6 +11,8 @@
 #include "mcp/structured.h"
 #include "json/write.h"
 
+#define NAME_KEPT_MAX 256 /* bytes of raw JSON */
+
 static void on_progress(struct backend_call *at, const struct message *m);
 static void on_backend_end(struct backend_call *at, enum end_reason why, enum outcome outcome, const struct message *m);
 
@@ -82,7 +84,8 @@ static struct call *call_make(const struct message *m, struct span info, struct 
 {
 	bool of_resource = m->method_id == METHOD_RESOURCES_READ || m->method_id == METHOD_RESOURCES_SUBSCRIBE;
 	struct span uri = of_resource ? m->uri : SPAN_NONE;
-	size_t size = m->id.n + m->progress_token.n + m->cursor.n + uri.n + info.n + declared.n;
+	struct span name = m->name.n <= NAME_KEPT_MAX ? m->name : SPAN_NONE;
+	size_t size = m->id.n + m->progress_token.n + m->cursor.n + uri.n + name.n + info.n + declared.n;
 	struct call *c = mem_zalloc(sizeof(*c) + size);
 	char *to = c->bytes;
 
@@ -90,6 +93,7 @@ static struct call *call_make(const struct message *m, struct span info, struct 
 	c->token = keep(&to, m->progress_token);
 	c->cursor = keep(&to, m->cursor);
 	c->uri = keep(&to, uri);
+	c->name = keep(&to, name);
 	c->client.info = keep(&to, info);
 	c->client.declared = keep(&to, declared);
 	return c;
@@ -118,6 +122,7 @@ struct call *call_new(struct gateway *gw, struct session *session, int scope, co
 	c->port = port;
 	c->arg = arg;
 	c->session = session;
+	c->began = gw->sched->now;
 	list_init(&c->asks);
 	if (call_is_modern(c)) {
 		c->retry_fault = retry_fault(m);
@@ -164,13 +169,20 @@ static void call_free(struct call *c)
 	free(c);
 }
 
-static void count_end(struct gateway *gw, const struct call *c)
+static void count_end(const struct call *c, enum end_reason why, enum outcome outcome)
 {
-	gw->counts.ended[c->why]++;
-	if (c->outcome == OUTCOME_NOT_SENT)
-		gw->counts.not_sent++;
-	else if (c->outcome == OUTCOME_UNKNOWN)
-		gw->counts.unknown++;
+	struct ledger_counts *all = &c->gw->counts;
+	struct server_counts *own = c->slot != NULL ? c->slot->counts : NULL;
+
+	all->ended[why]++;
+	all->not_sent += outcome == OUTCOME_NOT_SENT;
+	all->unknown += outcome == OUTCOME_UNKNOWN;
+	if (own == NULL)
+		return;
+	own->ended[why]++;
+	own->not_sent += outcome == OUTCOME_NOT_SENT;
+	own->unknown += outcome == OUTCOME_UNKNOWN;
+	histogram_add(&own->call_ms, mono_diff(c->gw->sched->now, c->began));
 }
 
 /* The error of a call that has no answer, in the gateway's scratch. */
@@ -247,7 +259,7 @@ static void finish(struct call *c, const struct message *answer)
 	struct gateway *gw = c->gw;
 
 	answer = explained(c, answer);
-	count_end(gw, c);
+	count_end(c, c->why, c->outcome);
 	gw->in_flight--;
 	log_trace(&gw->log, "call_ended", "a call ended", F_SPAN("method", method_name(c->method)),
 	        F_STR("why", end_reason_name(c->why)));
@@ -296,7 +308,7 @@ void call_park(struct call *c, struct span json)
 	const struct reply_port *port = c->port;
 	struct pieces text = pieces_of(json);
 
-	gw->counts.ended[END_RESULT]++;
+	count_end(c, END_RESULT, OUTCOME_KNOWN);
 	gw->in_flight--;
 	gw->parks.parked++;
 	if (c->session != NULL)
@@ -330,6 +342,7 @@ void call_resume(struct call *c, struct session *session, const struct message *
 	c->port = port;
 	c->arg = arg;
 	c->session = session;
+	c->began = gw->sched->now;
 	if (session != NULL) {
 		list_append(&session->calls, &c->in_session);
 		session->call_count++;
@@ -522,7 +535,7 @@ static void on_backend_end(struct backend_call *at, enum end_reason why, enum ou
 	if (why == END_RESULT && c->method == METHOD_RESOURCES_SUBSCRIBE)
 		subscribe_agreed(c);
 	if (why == END_RESULT && m != NULL)
-		tasks_begun(c, m);
+		tasks_answered(c, m);
 	c->why = c->state == CALL_DETACHED ? END_CLIENT_GONE : why;
 	c->outcome = outcome;
 	step_with(c, CALL_EV_BACKEND_END, m);

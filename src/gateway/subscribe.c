@@ -21,18 +21,19 @@ static struct slot *slot_named(const struct gateway *gw, struct span name)
 static void want(struct slot *slot, const struct resource_name *name, bool wanted, bool tell)
 {
 	const struct backend *b = slot->backend; /* NULL: a moment after a reload */
-	struct buf uri = { 0 };
+	struct buf text = { 0 };
 
 	if (b == NULL || b->ops->want_updates == NULL)
 		return;
-	json_put_string(&uri, name->uri);
-	b->ops->want_updates(slot->backend, name->session, buf_span(&uri), wanted, tell);
-	buf_free(&uri);
+	json_put_string(&text, name->uri);
+	b->ops->want_updates(slot->backend, name->session, name->kind, buf_span(&text), wanted, tell);
+	buf_free(&text);
 }
 
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell)
+bool subscribe_add(
+        struct slot *slot, enum wanted_kind kind, struct subscriber *who, uint64_t part, struct span uri, bool tell)
 {
-	const struct resource_name name = { span_of(slot->conf->name), part, uri };
+	const struct resource_name name = { span_of(slot->conf->name), part, uri, kind };
 	bool first;
 
 	if (!subscriptions_add(&slot->gw->subscriptions, who, &name, &first))
@@ -42,7 +43,7 @@ bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, str
 	return true;
 }
 
-static void remove_one(struct gateway *gw, struct subscriber *who, const struct resource_name *name)
+void subscribe_remove(struct gateway *gw, struct subscriber *who, const struct resource_name *name)
 {
 	struct slot *slot = slot_named(gw, name->server);
 	struct buf uri = { 0 };
@@ -50,7 +51,7 @@ static void remove_one(struct gateway *gw, struct subscriber *who, const struct 
 
 	buf_add(&uri, name->uri);
 	const struct resource_name kept = { slot != NULL ? span_of(slot->conf->name) : SPAN(""), name->session,
-		buf_span(&uri) };
+		buf_span(&uri), name->kind };
 	subscriptions_remove(&gw->subscriptions, who, name, &last);
 	if (last && slot != NULL)
 		want(slot, &kept, false, true);
@@ -62,7 +63,7 @@ void subscribe_leave(struct gateway *gw, struct subscriber *who)
 	struct resource_name name;
 
 	while (subscriber_first(who, SPAN_NONE, &name))
-		remove_one(gw, who, &name);
+		subscribe_remove(gw, who, &name);
 }
 
 static void see_wanted(void *arg, const struct resource_name *name)
@@ -73,6 +74,22 @@ static void see_wanted(void *arg, const struct resource_name *name)
 void subscribe_attached(struct slot *slot)
 {
 	subscriptions_each(&slot->gw->subscriptions, span_of(slot->conf->name), see_wanted, slot);
+}
+
+void subscribe_said(void *arg, uint64_t session, enum wanted_kind kind, struct span raw, bool yes)
+{
+	struct slot *slot = arg;
+	struct buf text = { 0 };
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = session,
+		.uri = json_decode(raw, buf_reserve(&text, raw.n)),
+		.kind = kind,
+	};
+
+	subscriptions_agree(&slot->gw->subscriptions, &name, yes);
+	buf_free(&text);
+	listens_settle_soon(slot->gw);
 }
 
 /* ---- requests ---- */
@@ -92,11 +109,11 @@ static bool check(struct call *c, const struct message *m)
 /* At a part of the server: it is answered here if that has been told before. */
 static bool join_at(struct call *c, struct slot *slot, uint64_t part, struct span uri)
 {
-	const struct resource_name name = { span_of(slot->conf->name), part, uri };
+	const struct resource_name name = { .server = span_of(slot->conf->name), .session = part, .uri = uri };
 
 	if (!subscriptions_have(&c->gw->subscriptions, &name))
 		return false;
-	if (subscribe_add(slot, &c->session->subscriber, part, uri, false))
+	if (subscribe_add(slot, WANTED_RESOURCE, &c->session->subscriber, part, uri, false))
 		call_answer(c, SPAN("{}"));
 	else
 		call_fail(c, RPC_INVALID_PARAMS, SPAN("too many subscriptions"));
@@ -162,10 +179,15 @@ void subscribe_agreed(struct call *c)
 	struct slot *slot = c->slot;
 	struct buf text = { 0 };
 	struct span uri = json_decode(c->uri, buf_reserve(&text, c->uri.n));
-	const struct resource_name name = { span_of(slot->conf->name), c->at.link != NULL ? c->at.link->session : 0,
-		uri };
-	bool kept = c->session != NULL && subscribe_add(slot, &c->session->subscriber, name.session, uri, false);
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = c->at.link != NULL ? c->at.link->session : 0,
+		.uri = uri,
+	};
+	bool kept = c->session != NULL &&
+	            subscribe_add(slot, WANTED_RESOURCE, &c->session->subscriber, name.session, uri, false);
 
+	subscriptions_agree(&c->gw->subscriptions, &name, true);
 	if (!kept && !subscriptions_have(&c->gw->subscriptions, &name))
 		want(slot, &name, false, true); /* its client is gone, and nobody else wants it */
 	buf_free(&text);
@@ -180,7 +202,7 @@ void serve_unsubscribe(struct call *c, const struct message *m)
 		return;
 	struct span uri = json_decode(m->uri, buf_reserve(&text, m->uri.n));
 	while (subscriber_first(&c->session->subscriber, uri, &name))
-		remove_one(c->gw, &c->session->subscriber, &name);
+		subscribe_remove(c->gw, &c->session->subscriber, &name);
 	buf_free(&text);
 	call_answer(c, SPAN("{}"));
 }
@@ -245,7 +267,11 @@ void subscribe_updated(struct slot *slot, const struct backend_link *from, const
 	if (json_type_of(m->uri) != JSON_STRING)
 		return;
 	struct span uri = json_decode(m->uri, buf_reserve(&text, m->uri.n));
-	const struct resource_name name = { span_of(slot->conf->name), from->session, uri };
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = from->session,
+		.uri = uri,
+	};
 	subscriptions_update(&slot->gw->subscriptions, &name, tell, &u);
 	buf_free(&text);
 }

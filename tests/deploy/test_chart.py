@@ -7,7 +7,7 @@ import re
 
 import pytest
 from manifest_rules import all_faults
-from manifest_tools import (CHART, HELM, NAMESPACE, ROOT, VALUE_SETS, gateway_of, helm_template, of_kind, one, pod_of,
+from manifest_tools import (CHART, HELM, NAMESPACE, ROOT, VALUE_SETS, gateway_of, helm_template, of_kind, one, parse, pod_of,
                             render, rendered, run, schema_faults, servers_json, values_of)
 
 # ConfigMaps and Secrets that the values name and the chart does not make.
@@ -51,6 +51,12 @@ def test_the_same_values_give_the_same_pods(name):
     again = render(values_of(name))
     assert one(again, "Deployment") == one(rendered(name), "Deployment")
     assert servers_json(again) == servers_json(rendered(name))
+
+
+def test_a_long_release_name_makes_no_name_too_long():
+    done = helm_template(values=values_of("everything") | {"fullnameOverride": ""}, release="r" * 53)
+    assert done.returncode == 0, done.stderr
+    assert all_faults(parse(done.stdout), ["issues"]) == []
 
 
 def test_the_version_is_that_of_the_program():
@@ -121,6 +127,12 @@ def test_servers_over_stdio_can_write_to_home_and_tmp():
     volumes = {v["name"]: v for v in pod_of(rendered("default"))["volumes"]}
     for name in mounts.values():
         assert volumes[name]["emptyDir"]["sizeLimit"]
+
+
+@pytest.mark.parametrize(("name", "told"), [("default", "json"), ("existing", None)])
+def test_the_format_of_the_log_is_that_of_the_file_whatever_the_image_says(name, told):
+    env = {e["name"]: e.get("value") for e in gateway_of(rendered(name))["env"]}
+    assert env.get("MCP_LOG_FORMAT") == told
 
 
 def test_servers_json_and_session_keys_are_one_volume():
@@ -263,7 +275,7 @@ def test_own_annotations_of_an_ingress_win():
 def test_ingress_alb_and_haproxy():
     alb = one(rendered("ingress-alb"), "Ingress")["metadata"]["annotations"]
     assert alb["alb.ingress.kubernetes.io/target-type"] == "ip"
-    assert alb["alb.ingress.kubernetes.io/load-balancer-attributes"] == "idle_timeout.timeout_seconds=600"
+    assert alb["alb.ingress.kubernetes.io/load-balancer-attributes"] == "idle_timeout.timeout_seconds=60"
     assert alb["alb.ingress.kubernetes.io/target-group-attributes"] == "deregistration_delay.timeout_seconds=120"
     haproxy = one(rendered("ingress-haproxy"), "Ingress")["metadata"]["annotations"]
     assert haproxy == {"haproxy.org/timeout-server": "3600s", "haproxy.org/timeout-tunnel": "3600s",

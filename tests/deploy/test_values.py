@@ -70,6 +70,9 @@ def test_a_second_grace_period_in_the_environment():
       "lifecycle": {"hook": {"type": "exec"}}}, "a sidecar's preStop hook runs while"),
     ({"ingress": {"enabled": True}}, "/ingress/hosts"),
     ({"httpRoute": {"enabled": True}}, "/httpRoute/parentRefs"),
+    ({"autoscaling": {"enabled": True, "minReplicas": 20}}, "minReplicas is more than autoscaling.maxReplicas"),
+    ({"ingress": {"enabled": True, "controller": "alb", "hosts": ["x"], "timeoutSeconds": 75}},
+     "settings.http.idleTimeout (75s) must be longer"),
 ])
 def test_what_does_not_go_together(values, sentence):
     assert sentence in refusal(values)

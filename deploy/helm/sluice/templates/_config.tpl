@@ -69,6 +69,14 @@
 {{- if and .Values.sidecar.enabled (semverCompare "<1.29.0-0" $kubernetes) -}}
 {{- fail (printf "\n\nsidecar.enabled needs Kubernetes 1.29, this is %s" $kubernetes) -}}
 {{- end -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- fail "\n\nautoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- $idle := dig "http" "idleTimeout" "75s" .Values.settings -}}
+{{- $proxy := include "sluice.ingressSeconds" . | int -}}
+{{- if and .Values.ingress.enabled (eq .Values.ingress.controller "alb") (le (include "sluice.ms" $idle | int) (mul $proxy 1000 | int)) -}}
+{{- fail (printf "\n\nan ALB uses a connection again that was idle for up to ingress.timeoutSeconds (%d); settings.http.idleTimeout (%v) must be longer" $proxy $idle) -}}
+{{- end -}}
 {{- range .Values.extraArgs -}}
 {{- if regexMatch "^--(grace-period|http|admin|config|insecure)(=|$)" . -}}
 {{- fail (printf "\n\nextraArgs has %s, which the chart gives itself; for the grace period set terminationGracePeriodSeconds" .) -}}

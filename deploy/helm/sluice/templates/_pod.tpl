@@ -20,6 +20,10 @@ args:
 env:
   - name: MCP_GRACE_PERIOD
     value: {{ printf "%ds" (int .Values.terminationGracePeriodSeconds) | quote }}
+  {{- if include "sluice.configIsOurs" . }}
+  - name: MCP_LOG_FORMAT # the image has one, which would win over the file
+    value: {{ dig "log" "format" "text" .Values.settings }}
+  {{- end }}
   - name: HOME
     value: {{ .Values.home.path }}
   - name: TMPDIR
