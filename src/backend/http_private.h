@@ -71,6 +71,7 @@ struct http_trip {
 	bool whole; /* the length of the body is known */
 	uint64_t length;
 	struct sse_reader sse;
+	struct buf resumed_at; /* the event behind which it was taken up last */
 	struct json_texts texts;
 	struct buf excerpt; /* of a body that is no message */
 

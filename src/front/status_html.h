@@ -1,5 +1,5 @@
 /*
- * The parts of status.html, which the build makes of it (tools/embed-page): what stands before, between and behind the
+ * The parts of status.html, which the build makes of it (src/front/embed-page): what stands before, between and behind the
  * places for the title and for the content, and a Content-Security-Policy that allows its own style and script and
  * nothing else.
  */

@@ -3,8 +3,8 @@
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
  * the servers), asks.c (what they ask), park.c (... of modern clients), request_state.c (how those come back),
- * url_needed.c (what servers want before they begin), tasks.c (calls that go on after their answer), lease.c (whose
- * turn it is at one that is leased), and view.c (what is shown to people).
+ * url_needed.c (what servers want before they begin), tasks.c (calls that go on after their answer), lease.c (whose turn
+ * it is at one that is leased), and view.c (what is shown to people).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H

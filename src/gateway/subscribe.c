@@ -106,12 +106,12 @@ static bool check(struct call *c, const struct message *m)
 	return false;
 }
 
-/* At a part of the server: it is answered here if that has been told before. */
+/* At a part of the server: it is answered here if that has agreed before. */
 static bool join_at(struct call *c, struct slot *slot, uint64_t part, struct span uri)
 {
 	const struct resource_name name = { .server = span_of(slot->conf->name), .session = part, .uri = uri };
 
-	if (!subscriptions_have(&c->gw->subscriptions, &name))
+	if (subscriptions_agreement(&c->gw->subscriptions, &name) != AGREEMENT_YES)
 		return false;
 	if (subscribe_add(slot, WANTED_RESOURCE, &c->session->subscriber, part, uri, false))
 		call_answer(c, SPAN("{}"));
@@ -188,6 +188,7 @@ void subscribe_agreed(struct call *c)
 	            subscribe_add(slot, WANTED_RESOURCE, &c->session->subscriber, name.session, uri, false);
 
 	subscriptions_agree(&c->gw->subscriptions, &name, true);
+	listens_settle_soon(c->gw);
 	if (!kept && !subscriptions_have(&c->gw->subscriptions, &name))
 		want(slot, &name, false, true); /* its client is gone, and nobody else wants it */
 	buf_free(&text);

@@ -132,6 +132,13 @@ void subscriptions_agree(struct subscriptions *s, const struct resource_name *na
 		r->agreement = yes ? AGREEMENT_YES : AGREEMENT_NO;
 }
 
+enum agreement subscriptions_agreement(const struct subscriptions *s, const struct resource_name *name)
+{
+	const struct resource *r = find(s, name);
+
+	return r != NULL ? r->agreement : AGREEMENT_NONE;
+}
+
 bool subscriptions_remove(struct subscriptions *s, struct subscriber *who, const struct resource_name *name, bool *last)
 {
 	struct resource *r = find(s, name);

@@ -49,8 +49,9 @@ void subscriber_init(struct subscriber *who);
  * it before. False: there are too many. Twice is the same as once. */
 bool subscriptions_add(struct subscriptions *s, struct subscriber *who, const struct resource_name *name, bool *first);
 
-/* Does anybody want to hear of it? */
+/* Does anybody want to hear of it? And what has the server said to that? */
 bool subscriptions_have(const struct subscriptions *s, const struct resource_name *name);
+enum agreement subscriptions_agreement(const struct subscriptions *s, const struct resource_name *name);
 
 /* The server has said so; of no matter if nobody subscribes any more. */
 void subscriptions_agree(struct subscriptions *s, const struct resource_name *name, bool yes);

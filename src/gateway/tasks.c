@@ -7,9 +7,8 @@
 #include "mcp/task.h"
 #include "json/write.h"
 
-#define TTL_MAX_MS                                                                                        \
-	((int64_t)366 * 24 * 3600 * 1000) /* that we count; beyond, it is kept until there are newer ones \
-	                                   */
+/* Longer than that is as good as for ever. */
+#define TTL_MAX_MS ((int64_t)366 * 24 * 3600 * 1000)
 
 bool tasks_have_prefix(const struct gateway *gw, int scope)
 {
@@ -266,14 +265,16 @@ static mono_t known_until(const struct gateway *gw, struct span task)
 /* Its progress comes under the number that the call had at the server. */
 static void has_begun(struct call *c, const struct message *answer)
 {
-	struct span id = task_in_result(answer, c->method, true), task = json_member(answer->result, "task");
+	struct span id = task_in_result(answer, c->method, true);
 	const struct task_place place = place_of(c->slot, c->at.link);
 	int64_t number = 0;
-	bool progress = json_to_i64(answer->id, &number) && !task_is_over(task);
 
-	if (span_is_set(id))
-		known_tasks_add(&c->gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, c->session,
-		        known_until(c->gw, task), (uint64_t)number, progress ? c->token : SPAN_NONE);
+	if (!span_is_set(id))
+		return;
+	struct span task = json_member(answer->result, "task");
+	bool progress = json_to_i64(answer->id, &number) && !task_is_over(task);
+	known_tasks_add(&c->gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, c->session,
+	        known_until(c->gw, task), (uint64_t)number, progress ? c->token : SPAN_NONE);
 }
 
 void tasks_answered(struct call *c, const struct message *answer)
@@ -323,14 +324,14 @@ static struct push *push_for(const struct session *session, const struct slot *s
 	return NULL;
 }
 
-/* On the session's open stream, or else on that of a call of it which may be about the task. */
+/* On the session's open stream, or else on that of a call that waits for a task's result. */
 static void tell(struct slot *slot, const struct backend_link *from, const struct session *session,
         const struct message *m, struct splice token)
 {
 	const struct push *push = session != NULL ? push_for(session, slot) : NULL;
 	const struct call *c = session != NULL && push == NULL ? call_for(slot, from, session) : NULL;
 
-	if (push == NULL && c == NULL) {
+	if (push == NULL && (c == NULL || c->method != METHOD_TASKS_RESULT)) {
 		slot->gw->counts.dropped_messages++;
 		return;
 	}

@@ -186,6 +186,13 @@ const char *stop_step_name(enum stop_step step)
 	return names[step];
 }
 
+/* Ended by a signal that is not ours: it was about to, and the end of its output was seen before its own. */
+static bool was_struck(const struct child *c)
+{
+	return c->how.signaled &&
+	       ((c->state == LADDER_EOF_SENT) || (c->state == LADDER_TERM_SENT && c->how.code != SIGTERM));
+}
+
 static void count_end(struct child *c)
 {
 	static const enum stop_step steps[] = {
@@ -194,7 +201,7 @@ static void count_end(struct child *c)
 		[LADDER_TERM_SENT] = STOP_STEP_TERM,
 		[LADDER_KILL_SENT] = STOP_STEP_KILL,
 	};
-	enum stop_step step = c->how.asked ? steps[c->state] : STOP_STEP_NONE;
+	enum stop_step step = c->how.asked && !was_struck(c) ? steps[c->state] : STOP_STEP_NONE;
 	msec_t took_ms = step != STOP_STEP_NONE ? mono_diff(loop_now(c->supervisor->loop), c->asked_at) : 0;
 
 	histogram_add(&c->supervisor->ended[step], took_ms);

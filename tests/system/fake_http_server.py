@@ -632,17 +632,18 @@ class FakeHttpServer:
                 http.chunk(step["raw"].encode())
             elif "answer" in step:
                 say({"jsonrpc": "2.0", "id": m["id"], "result": {"content": [{"type": "text", "text": step["answer"]}]}})
-            elif "hang_up" in step:  # the rest waits for a GET with Last-Event-ID
-                http.end()
-                open = False
+            elif "hang_up" in step:  # what follows, up to the next one, waits for a GET with Last-Event-ID
+                open, rest = False, []
                 self.events[id] = rest
+                id = str(next(self.event_ids))
+                rest.append(("", id))
             elif "drop" in step:
                 http.drop()
             elif "reset" in step:
                 http.reset()
             else:
                 raise ValueError(step)
-        if open and not isinstance(http, SseHttp):
+        if not isinstance(http, SseHttp):
             http.end()
 
 

@@ -60,8 +60,9 @@ def test_calls_are_counted_by_server_and_end(sluice):
         for _ in range(3):
             c.text("a__echo", {"text": "x"})
         c.call("b__echo", {"text": "x"})
-        with pytest.raises(RpcError):
-            c.call("a__nothing_like_it")
+        for tool in ("a__nothing_like_it", "nobody__echo"):
+            with pytest.raises(RpcError):
+                c.call(tool)
         slow = c.in_background(call(901, "a__sleep", {"ms": 1500}))
         wait_until(lambda: scrape(s).value("sluice_backend_calls_in_flight", backend="a") == 1)
         now = scrape(s)
@@ -71,13 +72,14 @@ def test_calls_are_counted_by_server_and_end(sluice):
         after = scrape(s)
     assert_adds_up(after)
     assert after.value("sluice_backend_calls_total", backend="a", end="result") == 4
+    assert after.value("sluice_backend_calls_total", backend="a", end="error") == 1
     assert after.value("sluice_backend_calls_total", backend="b", end="result") == 1
     assert after.total("sluice_backend_calls_total", backend="more") == 0
     assert after.total("sluice_backend_calls_total", end="result") <= after.value("sluice_calls_total", end="result")
     assert after.value("sluice_calls_total", end="invalid") == 1
     assert after.value("sluice_backend_call_duration_seconds_sum", backend="a") >= 1.49
-    assert after.value("sluice_backend_call_duration_seconds_bucket", backend="a", le="1") <= 3
-    assert after.value("sluice_backend_call_duration_seconds_bucket", backend="a", le="600") == 4
+    assert after.value("sluice_backend_call_duration_seconds_bucket", backend="a", le="1") <= 4
+    assert after.value("sluice_backend_call_duration_seconds_bucket", backend="a", le="600") == 5
     assert after.value("sluice_sessions") == 1
     assert after.value("sluice_backend_start_duration_seconds_count", backend="a") == 1
     assert after.value("sluice_backend_start_duration_seconds_count", backend="more") == 0

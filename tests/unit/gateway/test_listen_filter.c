@@ -111,6 +111,28 @@ static void test_a_server_that_says_nothing_is_waited_for_a_while(void **state)
 	stage_close(&s);
 }
 
+/* Who subscribes asks the server for itself, as long as that has not agreed. */
+static void test_a_session_beside_it_gets_the_servers_own_answer(void **state)
+{
+	struct client c;
+	struct stage s;
+
+	(void)state;
+	open_modern(&s);
+	client_open(&c, &s, 'c', "{}");
+	struct listen *l = listen_for(&s, URIS("\"u:1\""));
+	buf_free(&s.a->down);
+	client_request(&c, 1, "resources/subscribe", "{\"uri\":\"u:1\"}");
+	expect(&s.a->down,
+	        "1: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"u:1\"}}\n");
+	server_answers(&s);
+	run(&s);
+	expect(&s.up, "c 1 ended: result\n" ACKNOWLEDGED(URIS("\"u:1\"")));
+	gateway_unlisten(l);
+	expect(&s.a->down, "");
+	stage_close(&s);
+}
+
 static void test_one_that_waits_can_be_left_or_ended(void **state)
 {
 	struct stage s;
@@ -186,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_what_the_server_agrees_to_is_acknowledged),
 		cmocka_unit_test(test_a_server_that_says_nothing_is_waited_for_a_while),
+		cmocka_unit_test(test_a_session_beside_it_gets_the_servers_own_answer),
 		cmocka_unit_test(test_one_that_waits_can_be_left_or_ended),
 		cmocka_unit_test(test_news_of_a_task_come_with_its_id_and_that_of_the_listen),
 		cmocka_unit_test(test_who_asks_for_tasks_has_to_know_them),

@@ -151,6 +151,7 @@ static void test_what_the_server_has_said_is_kept_as_long_as_somebody_subscribes
 	(void)state;
 	subscriptions_init(&s);
 	subscriptions_agree(&s, &u, true); /* to nobody */
+	assert_int_equal(subscriptions_agreement(&s, &u), AGREEMENT_NONE);
 	for (int i = 0; i < 2; i++) {
 		subscriber_init(&who[i]);
 		assert_true(subscriptions_add(&s, &who[i], &u, &first));
@@ -161,6 +162,7 @@ static void test_what_the_server_has_said_is_kept_as_long_as_somebody_subscribes
 	leave(&s, &who[0]);
 	subscriptions_agree(&s, &u, false);
 	assert_int_equal(subscription_agreement(list_first(&who[1].all)), AGREEMENT_NO);
+	assert_int_equal(subscriptions_agreement(&s, &u), AGREEMENT_NO);
 	leave(&s, &who[1]);
 	assert_true(subscriptions_add(&s, &who[0], &u, &first));
 	assert_int_equal(subscription_agreement(list_first(&who[0].all)), AGREEMENT_NONE);
