@@ -7,7 +7,7 @@ _sluice() {
 		words=$("${COMP_WORDS[0]}" help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p')
 	else
 		case $before in
-		--config | --ca | --cert | --key)
+		--config | --deployment | --ca | --cert | --key)
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return

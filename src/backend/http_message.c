@@ -169,7 +169,7 @@ static void on_notification(struct http_trip *t, const struct message *m)
 		http_ask_taken_back(b, m);
 		return;
 	case METHOD_ACKNOWLEDGED:
-		http_news_acknowledged(t);
+		http_news_acknowledged(t, m);
 		return;
 	default:
 		drop(b, "a notification that nobody wants");

@@ -7,8 +7,8 @@
 #include "mcp/task.h"
 #include "json/write.h"
 
-#define TTL_MAX_MS ((int64_t)366 * 24 * 3600 * 1000) /* that we count; beyond, it is kept until there are newer ones \
-	                                              */
+/* Longer than that is as good as for ever. */
+#define TTL_MAX_MS ((int64_t)366 * 24 * 3600 * 1000)
 
 bool tasks_have_prefix(const struct gateway *gw, int scope)
 {
@@ -17,7 +17,7 @@ bool tasks_have_prefix(const struct gateway *gw, int scope)
 
 /* ---- ids on their way to the client ---- */
 
-static struct splice put_prefix(const struct slot *slot, int scope, struct span id)
+struct splice tasks_id_splice(const struct slot *slot, int scope, struct span id)
 {
 	if (!span_is_set(id) || !tasks_have_prefix(slot->gw, scope))
 		return (struct splice){ .out = SPAN_NONE };
@@ -30,14 +30,14 @@ unsigned tasks_put_prefixes(const struct call *c, const struct message *answer, 
 
 	if (c->slot == NULL || answer->kind != MESSAGE_RESULT)
 		return 0;
-	splices[n++] = put_prefix(c->slot, c->scope, task_related(answer->result_meta));
-	splices[n++] = put_prefix(c->slot, c->scope, task_in_result(answer, c->method, c->augmented));
+	splices[n++] = tasks_id_splice(c->slot, c->scope, task_related(answer->result_meta));
+	splices[n++] = tasks_id_splice(c->slot, c->scope, task_in_result(answer, c->method, c->augmented));
 	return n;
 }
 
 struct splice tasks_related_splice(const struct slot *slot, int scope, const struct message *m)
 {
-	return put_prefix(slot, scope, task_related(m->meta));
+	return tasks_id_splice(slot, scope, task_related(m->meta));
 }
 
 struct splice tasks_ask_splice(
@@ -109,11 +109,16 @@ static bool is_of_revision(const struct call *c)
 	}
 }
 
-static void fail_capability(struct call *c)
+void tasks_put_lack(struct buf *out, struct span id)
 {
-	rpc_put_error_data(&c->answer, c->id, RPC_CAPABILITY_MISSING,
+	rpc_put_error_data(out, id, RPC_CAPABILITY_MISSING,
 	        SPAN("the request does not declare the extension " EXTENSION_TASKS),
 	        SPAN("{\"requiredCapabilities\":{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}}"));
+}
+
+static void fail_capability(struct call *c)
+{
+	tasks_put_lack(&c->answer, c->id);
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 
@@ -130,25 +135,35 @@ static bool refuse_unshared(struct call *c, const struct slot *slot)
 	return true;
 }
 
-static void serve_in_scope(struct call *c, const struct message *m)
+struct slot *tasks_slot(const struct gateway *gw, int scope, struct span id, struct span *local)
 {
-	struct gateway *gw = c->gw;
-	size_t index = c->scope == SCOPE_ALL ? 0 : (size_t)c->scope;
-	struct slot *slot = index < gw->slot_count ? gw->slots[index] : NULL;
+	size_t index = scope == SCOPE_ALL ? 0 : (size_t)scope;
+	bool prefixed = tasks_have_prefix(gw, scope);
+	struct slot *slot = prefixed ? find_by_prefix(gw, id) : index < gw->slot_count ? gw->slots[index] : NULL;
+
+	*local = prefixed && slot != NULL ? span_skip(id, strlen(slot->prefix)) : id;
+	return slot;
+}
+
+static void serve_list_of_one(struct call *c, const struct message *m)
+{
+	struct span local;
+	struct slot *slot = tasks_slot(c->gw, c->scope, SPAN(""), &local);
 
 	if (!refuse_unshared(c, slot))
 		call_send(c, slot, m, (struct splice){ .out = SPAN_NONE });
 }
 
-static void serve_prefixed(struct call *c, const struct message *m)
+static void serve_one(struct call *c, const struct message *m)
 {
 	struct buf room = { 0 };
-	struct span id = json_decode(m->task_id, buf_reserve(&room, m->task_id.n));
-	struct slot *slot = find_by_prefix(c->gw, id);
+	struct span id = json_decode(m->task_id, buf_reserve(&room, m->task_id.n)), local;
+	struct slot *slot = tasks_slot(c->gw, c->scope, id, &local);
 
 	if (!refuse_unshared(c, slot)) {
-		struct span local = span_skip(id, strlen(slot->prefix));
-		call_send(c, slot, m, route_name_splice(c, m->task_id, id, local));
+		bool same = local.n == id.n;
+		call_send(c, slot, m,
+		        same ? (struct splice){ .out = SPAN_NONE } : route_name_splice(c, m->task_id, id, local));
 		buf_free(&c->answer); /* the splice's text has been copied into the line */
 	}
 	buf_free(&room);
@@ -167,10 +182,10 @@ void serve_task(struct call *c, const struct message *m)
 		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("tasks are listed for one server, at its own path"));
 	else if (c->method != METHOD_TASKS_LIST && json_type_of(m->task_id) != JSON_STRING)
 		call_fail(c, RPC_INVALID_PARAMS, SPAN("params.taskId must be a string"));
-	else if (prefixed)
-		serve_prefixed(c, m);
+	else if (c->method == METHOD_TASKS_LIST)
+		serve_list_of_one(c, m);
 	else
-		serve_in_scope(c, m);
+		serve_one(c, m);
 }
 
 static void send_without_task(struct call *c, struct slot *slot, const struct message *m, struct splice name)
@@ -250,14 +265,16 @@ static mono_t known_until(const struct gateway *gw, struct span task)
 /* Its progress comes under the number that the call had at the server. */
 static void has_begun(struct call *c, const struct message *answer)
 {
-	struct span id = task_in_result(answer, c->method, true), task = json_member(answer->result, "task");
+	struct span id = task_in_result(answer, c->method, true);
 	const struct task_place place = place_of(c->slot, c->at.link);
 	int64_t number = 0;
-	bool progress = json_to_i64(answer->id, &number) && !task_is_over(task);
 
-	if (span_is_set(id))
-		known_tasks_add(&c->gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, c->session,
-		        known_until(c->gw, task), (uint64_t)number, progress ? c->token : SPAN_NONE);
+	if (!span_is_set(id))
+		return;
+	struct span task = json_member(answer->result, "task");
+	bool progress = json_to_i64(answer->id, &number) && !task_is_over(task);
+	known_tasks_add(&c->gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, c->session,
+	        known_until(c->gw, task), (uint64_t)number, progress ? c->token : SPAN_NONE);
 }
 
 void tasks_answered(struct call *c, const struct message *answer)
@@ -307,20 +324,20 @@ static struct push *push_for(const struct session *session, const struct slot *s
 	return NULL;
 }
 
-/* On the session's open stream, or else on that of a call of it which may be about the task. */
+/* On the session's open stream, or else on that of a call that waits for a task's result. */
 static void tell(struct slot *slot, const struct backend_link *from, const struct session *session,
         const struct message *m, struct splice token)
 {
 	const struct push *push = session != NULL ? push_for(session, slot) : NULL;
 	const struct call *c = session != NULL && push == NULL ? call_for(slot, from, session) : NULL;
 
-	if (push == NULL && c == NULL) {
+	if (push == NULL && (c == NULL || c->method != METHOD_TASKS_RESULT)) {
 		slot->gw->counts.dropped_messages++;
 		return;
 	}
 	int scope = push != NULL ? push->scope : c->scope;
 	const struct splice splices[] = {
-		put_prefix(slot, scope, json_type_of(m->task_id) == JSON_STRING ? m->task_id : SPAN_NONE),
+		tasks_id_splice(slot, scope, json_type_of(m->task_id) == JSON_STRING ? m->task_id : SPAN_NONE),
 		tasks_related_splice(slot, scope, m),
 		token,
 	};
@@ -361,4 +378,34 @@ void tasks_progress(struct slot *slot, const struct backend_link *from, const st
 		tell(slot, from, task->owner, m, (struct splice){ .out = m->token, .in = task->token });
 	else
 		gw->counts.dropped_messages++;
+}
+
+struct task_news {
+	const struct slot *slot;
+	const struct message *m;
+};
+
+static void tell_listener(void *arg, struct subscriber *who)
+{
+	const struct task_news *news = arg;
+
+	if (who->is_stream)
+		listen_task_news(list_entry(who, struct listen, subscriber), news->slot, news->m);
+}
+
+void tasks_news(struct slot *slot, const struct backend_link *from, const struct message *m)
+{
+	struct task_news news = { slot, m };
+	struct buf text = { 0 };
+
+	if (json_type_of(m->task_id) != JSON_STRING)
+		return;
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = from->session,
+		.uri = json_decode(m->task_id, buf_reserve(&text, m->task_id.n)),
+		.kind = WANTED_TASK,
+	};
+	subscriptions_update(&slot->gw->subscriptions, &name, tell_listener, &news);
+	buf_free(&text);
 }

@@ -29,9 +29,11 @@ static void no_startup(struct check *c, const struct rule *rule)
 	missing(c, rule, PROBE_STARTUP);
 }
 
+/* A sidecar that serves its own pod need not be ready for others. */
 static void no_readiness(struct check *c, const struct rule *rule)
 {
-	missing(c, rule, PROBE_READINESS);
+	if (!c->w->sidecar)
+		missing(c, rule, PROBE_READINESS);
 }
 
 static void no_liveness(struct check *c, const struct rule *rule)
@@ -82,11 +84,13 @@ static void wrong_path(struct check *c, const struct rule *rule)
 	each_http(c, rule, "path", is_strange);
 }
 
+/* With TLS the admin port has it too, unless it is on loopback or meant to be plain. */
 static bool speaks_otherwise(const struct workload *w, const struct probe *p)
 {
 	bool https = yaml_is(yaml_child(p->handler, "scheme"), "HTTPS");
+	bool admin = p->port == w->start.admin.port && (w->start.insecure || w->start.admin.loopback);
 
-	return w->config_seen && p->port == w->start.main.port && https != w->tls;
+	return w->config_seen && w->start.known && https != (w->tls && !admin);
 }
 
 static void scheme(struct check *c, const struct rule *rule)

@@ -54,12 +54,16 @@ static void admin_off(struct check *c, const struct rule *rule)
 		found(c, rule, l->at, NULL, "--admin off");
 }
 
+static bool is_open(const struct listening *l)
+{
+	return l->on && !l->loopback;
+}
+
 static void insecure(struct check *c, const struct rule *rule)
 {
 	const struct start *s = &c->w->start;
-	bool open = (s->main.on && !s->main.loopback && !c->w->tls) || (s->admin.on && !s->admin.loopback);
 
-	if (s->known && open && !s->insecure && (c->w->config_seen || !s->main.on || s->admin.at != NULL))
+	if (s->known && c->w->config_seen && !c->w->tls && !s->insecure && (is_open(&s->main) || is_open(&s->admin)))
 		found_child(c, rule, c->w->container, "args", "no --insecure");
 }
 

@@ -227,6 +227,13 @@ static bool is_named(const struct yaml_node *container)
 	       contains(span_cut(image, span_find(image, ':')), SPAN("sluice"));
 }
 
+/* It starts some other program, in an image of Sluice's, say. A script may be anything. */
+static bool is_foreign(const struct workload *w)
+{
+	return yaml_items(yaml_child(w->container, "command")) != NULL && !w->start.known && w->start.shell == NULL &&
+	       !contains(yaml_text(yaml_child(w->container, "name")), SPAN("sluice"));
+}
+
 /* The command of a container that runs Sluice; not when it is one that comes and goes, such as `sluice list`. */
 static bool is_gateway(struct workload *w, const struct yaml_node *container)
 {
@@ -235,6 +242,8 @@ static bool is_gateway(struct workload *w, const struct yaml_node *container)
 	w->container = container;
 	w->start = (struct start){ 0 };
 	read_start(w);
+	if (is_foreign(w))
+		return false;
 	return !w->start.known || span_eq(w->start.command, SPAN("serve")) ||
 	       span_starts(w->start.command, SPAN("-")) || w->start.command.n == 0;
 }

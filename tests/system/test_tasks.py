@@ -239,3 +239,76 @@ def test_without_the_extension_a_call_is_a_call(m, site):
         result = c.request("tools/call", {"name": "f__sleep", "arguments": {"ms": 1}, "task": {"ttl": 5}})
         assert text_of(result) == "slept"
     assert all("task" not in r.params for r in site.seen("tools/call"))
+
+
+# listening for tasks of the extension
+
+
+def ids_of(ack):
+    assert ack["method"] == "notifications/subscriptions/acknowledged"
+    return ack["params"]["notifications"].get("taskIds")
+
+
+def test_a_listen_hears_of_the_tasks_that_its_server_agrees_to(m, site):
+    for _ in range(2):
+        m.call("f__sleep", {"ms": 1}, capabilities=TASKS)
+    wanted = ["f__task-1", "f__task-9", "old__task-1", "none__task-1", "task-1"]
+    stream, ack = m.listen(7, capabilities=TASKS, taskIds=wanted)
+    assert ids_of(ack) == ["f__task-1"]
+    both, ack = m.listen("both", capabilities=TASKS, taskIds=["f__task-2", "f__task-1"], toolsListChanged=True)
+    assert ids_of(ack) == ["f__task-2", "f__task-1"]
+    m.ask("tasks/update", {"taskId": "f__task-2", "inputResponses": {}}, capabilities=TASKS)
+    m.ask("tasks/update", {"taskId": "f__task-1", "inputResponses": {"a": {}}}, capabilities=TASKS)
+    news = stream.next_message()
+    assert (news["method"], news["params"]["taskId"], news["params"]["status"]) == ("notifications/tasks", "f__task-1", "completed")
+    assert news["params"]["_meta"] == {PREFIX + "subscriptionId": 7} and news["params"]["result"] == {"a": {}}
+    heard = [both.next_message()["params"] for _ in range(2)]
+    assert [h["taskId"] for h in heard] == ["f__task-2", "f__task-1"]
+    assert all(h["_meta"] == {PREFIX + "subscriptionId": "both"} for h in heard)
+    for one in (stream, both):
+        one.connection.reset()
+    site.wait(lambda: "taskIds" not in site.seen("subscriptions/listen")[-1].params["notifications"])
+
+
+def test_a_server_that_does_not_say_what_it_honours_is_taken_to_honour_all(sluice):
+    with FakeHttpServer("modern", tasks=True, acks_without_filter=True) as site:
+        s = sluice.http(servers(f=site.entry()))
+        with ModernHttp(s.address) as m:
+            m.ask("tools/list")
+            assert ids_of(m.listen("l", capabilities=TASKS, taskIds=["f__any"])[1]) == ["f__any"]
+
+
+def test_at_its_own_path_ids_are_those_of_the_server(m):
+    m.call("f__sleep", {"ms": 1}, capabilities=TASKS)
+    with ModernHttp(m.gateway.address, "/mcp/server/f") as one:
+        stream, ack = one.listen("l", capabilities=TASKS, taskIds=["task-1", "f__task-1"])
+        assert ids_of(ack) == ["task-1"]
+        one.ask("tasks/cancel", {"taskId": "task-1"}, capabilities=TASKS)
+        assert stream.next_message()["params"]["taskId"] == "task-1"
+
+
+def test_who_listens_for_tasks_declares_the_extension(m):
+    status, error = m.error(modern(1, "subscriptions/listen", {"notifications": {"taskIds": ["f__task-1"]}}))
+    assert (status, error["code"], error["data"]) == (400, -32021, {"requiredCapabilities": TASKS})
+    status, error = m.error(modern(1, "subscriptions/listen", {"notifications": {"taskIds": "f__task-1"}}, capabilities=TASKS))
+    assert (status, error["code"]) == (200, -32602)
+
+
+def test_a_listen_for_tasks_ends_with_a_result_when_the_gateway_stops(m):
+    m.call("f__sleep", {"ms": 1}, capabilities=TASKS)
+    stream, _ = m.listen(7, capabilities=TASKS, taskIds=["f__task-1"])
+    m.gateway.signal(2)
+    end = stream.next_message()
+    assert end["id"] == 7 and end["result"]["resultType"] == "complete"
+    assert end["result"]["_meta"][PREFIX + "subscriptionId"] == 7
+
+
+def test_a_listen_for_tasks_of_a_server_over_stdio(sluice):
+    s = sluice.http(servers(f=fake(era="modern", extension=True, no_updates=["t2"])))
+    with ModernHttp(s.address) as m:
+        m.ask("tools/list")
+        stream, ack = m.listen("l", capabilities=TASKS, taskIds=["f__t1", "f__t2"])
+        assert ids_of(ack) == ["f__t1"]
+        news = [{"news": {"method": "notifications/tasks", "params": {"taskId": id, "status": "working"}}} for id in ("t2", "t1")]
+        m.call("f__script", {"steps": [*news, {"answer": "done"}]})
+        assert stream.next_message()["params"] == {"taskId": "f__t1", "status": "working", "_meta": {PREFIX + "subscriptionId": "l"}}

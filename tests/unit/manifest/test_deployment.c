@@ -74,6 +74,7 @@ static const struct row {
 	{ "grace-not-told", { { "MCP_GRACE_PERIOD", "OTHER" }, { "configMap: { name: sluice }", "secret: { secretName: sluice }" } }, "env" },
 	{ "grace-lame-duck", { { GRACE, "terminationGracePeriodSeconds: 12\n" }, { "60s }", "12s }" } }, "spec.terminationGracePeriodSeconds" },
 	{ "grace-stop", { { GRACE, "terminationGracePeriodSeconds: 8\n" }, { "60s }", "8s }" } }, "spec.terminationGracePeriodSeconds" },
+	{ "grace-stop", { { "60s }", "8s }" } }, "env[0].value" },
 	{ "grace-margin", { { GRACE, "terminationGracePeriodSeconds: 6\n" }, { "60s }", "6s }" } }, "spec.terminationGracePeriodSeconds" },
 	{ "grace-calls", { { "\"requestTimeout\": \"30s\"", "\"requestTimeout\": \"2m\"" } }, "spec.terminationGracePeriodSeconds" },
 	/* hooks */
@@ -98,6 +99,7 @@ static const struct row {
 	{ "probe-path", { { "path: /readyz", "path: /ready" } }, "readinessProbe.httpGet.path" },
 	{ "probe-scheme", { { "path: /readyz, port: admin", "path: /readyz, port: http, scheme: HTTPS" } }, "readinessProbe.httpGet.scheme" },
 	{ "probe-scheme", { { "path: /readyz, port: admin", "path: /readyz, port: http" }, { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } }, "readinessProbe.httpGet.scheme" },
+	{ "probe-scheme", { { "--insecure, ", "" }, { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } }, "livenessProbe.httpGet.scheme" },
 	{ "liveness-path", { { "path: /livez", "path: /readyz" } }, "livenessProbe.httpGet.path" },
 	{ "liveness-path", { { "path: /livez", "path: /health" } }, "livenessProbe.httpGet.path" },
 	{ "readiness-path", { { "path: /readyz", "path: /livez" } }, "readinessProbe.httpGet.path" },
@@ -194,6 +196,13 @@ static const struct row right_rows[] = {
 	        { { "kind: ConfigMap",
 	                "kind: Pod\nmetadata: { name: test, annotations: { helm.sh/hook: test } }\nspec: { containers: [{ name: sluice, image: \"sluice\" }] }\n---\nkind: ConfigMap" } },
 	        NULL },
+	/* TLS on the main port alone, and on both */
+	{ NULL, { { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } },
+	        NULL },
+	{ NULL,
+	        { { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" },
+	                { "--insecure, ", "" }, { "port: admin }", "port: admin, scheme: HTTPS }" } },
+	        NULL },
 	/* a digest alone does not tell which image it is */
 	{ NULL, { { "sluice:1.0.0-runners", "sluice@sha256:0123" } }, NULL },
 	/* metrics of pods that are not ready */
@@ -204,7 +213,8 @@ static const struct row right_rows[] = {
 	        NULL },
 	/* a sidecar for its pod alone, which has less time than the pod */
 	{ NULL,
-	        { { CONTAINERS, "      containers: [{ name: agent }]\n      initContainers:\n" },
+	        { { CONTAINERS,
+	                  "      containers: [{ name: agent, image: sluice, command: [curl] }]\n      initContainers:\n" },
 	                { RESOURCES, RESOURCES "          restartPolicy: Always\n" }, { "--http, \":8080\"", "--http" },
 	                { "  ports: [{ name: http, port: 80, targetPort: http }]", "  clusterIP: None" },
 	                { "60s }", "45s }" },
