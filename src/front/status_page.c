@@ -112,7 +112,9 @@ static void put_figures(struct buf *out, const struct status *s)
 	put(out, "<section><dl>");
 	put_figure(out, "sessions", s->state.sessions);
 	put_figure(out, "streams", s->state.streams + s->state.listens);
-	put_figure(out, "calls in flight", s->state.in_flight + s->state.parked);
+	put_figure(out, "calls in flight", s->state.in_flight);
+	if (s->state.parked > 0)
+		put_figure(out, "calls parked", s->state.parked);
 	put_figure(out, "calls accepted", s->counts->accepted);
 	put_figure(out, "refused", s->counts->refused);
 	put_figure(out, "cut, not sent", s->counts->not_sent);
