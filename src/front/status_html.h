@@ -1,6 +1,6 @@
 /*
- * The parts of status.html, which the build makes of it (src/front/embed-page): what stands before, between and behind the
- * places for the title and for the content, and a Content-Security-Policy that allows its own style and script and
+ * The parts of status.html, which the build makes of it (src/front/embed-page): what stands before, between and behind
+ * the places for the title and for the content, and a Content-Security-Policy that allows its own style and script and
  * nothing else.
  */
 #ifndef SLUICE_FRONT_STATUS_HTML_H
