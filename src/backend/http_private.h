@@ -259,7 +259,7 @@ void http_asks_end(struct http_backend *b);
 bool http_wants_by_listening(const struct http_backend *b, enum wanted_kind kind);
 void http_want_updates(struct http_backend *b, enum wanted_kind kind, struct span text, bool wanted, bool say);
 void http_said(void *arg, enum wanted_kind kind, struct span text, bool agreed); /* a wanted_said */
-void http_tell_wanted(struct http_backend *b); /* a new session */
+void http_tell_wanted(struct http_backend *b);                                   /* a new session */
 bool http_answers_itself(const struct http_backend *b, const struct http_trip *t);
 void http_answer_itself(struct http_trip *t);
 

@@ -1,8 +1,8 @@
 /*
  * The body of an HTTP answer as a stream of JSON texts: in practice one, but there are servers that write several, one
  * behind the other, and leave the body open. Finds where each ends, by brackets and quotes alone; whether it is valid
- * is for its reader to say. Objects and arrays only, as every message is one or the other. A byte order mark at the beginning
- * of the body is passed over (RFC 8259, 8.1).
+ * is for its reader to say. Objects and arrays only, as every message is one or the other. A byte order mark at the
+ * beginning of the body is passed over (RFC 8259, 8.1).
  */
 #ifndef SLUICE_BACKEND_JSON_TEXTS_H
 #define SLUICE_BACKEND_JSON_TEXTS_H

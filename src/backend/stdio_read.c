@@ -234,7 +234,8 @@ static void on_text(struct stdio *s, const struct line *line, struct span text)
 	end_salvaged(s, text, text, END_BAD_ANSWER);
 }
 
-/* A byte order mark in front of it is passed over (RFC 8259, 8.1): some libraries begin all that they write with one. */
+/* A byte order mark in front of it is passed over (RFC 8259, 8.1): some libraries begin all that they write with one.
+ */
 static struct span without_mark(struct span text)
 {
 	const struct span mark = SPAN("\xEF\xBB\xBF");

@@ -3,9 +3,9 @@
 #include "base/mem.h"
 #include "crypto/base64.h"
 #include "gateway/catalog_private.h"
+#include "mcp/rewrite.h"
 #include "json/scan.h"
 #include "json/write.h"
-#include "mcp/rewrite.h"
 
 /*
  * A cursor names a place in the order of the configuration, not an offset, so that a walk goes on where it was when a
@@ -183,8 +183,7 @@ static void keep_page(struct view *v, struct place from, struct place next, stru
 	v->pages[v->count++] = (struct page){ from, next, { span_dup(text), text.n } };
 }
 
-static bool page(
-        struct catalog *c, int scope, enum list_kind kind, struct span cursor, bool legacy, struct buf *out)
+static bool page(struct catalog *c, int scope, enum list_kind kind, struct span cursor, bool legacy, struct buf *out)
 {
 	struct view *views = scope == SCOPE_ALL ? c->merged[kind].views : c->servers[scope].parts[kind].views;
 	struct view *v = &views[legacy ? VIEW_LEGACY : VIEW_WHOLE];

@@ -1,9 +1,9 @@
 #include "base/mem.h"
 #include "gateway/catalog_private.h"
 #include "gateway/uri_template.h"
-#include "json/scan.h"
 #include "mcp/bridge.h"
 #include "mcp/structured.h"
+#include "json/scan.h"
 
 enum {
 	SLOT_KEY,

@@ -1,10 +1,11 @@
 /*
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
- * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
- * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
- * the servers), asks.c (what they ask), park.c (... of modern clients), request_state.c (how those come back),
- * url_needed.c (what servers want before they begin), tasks.c (calls that go on after their answer), lease.c (whose turn
- * it is at one that is leased), and view.c (what is shown to people).
+ * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), call_answer.c
+ * (what clients are told at the end), routing.c (which server serves a request), lists.c, listen.c (streams of news for
+ * modern clients), news.c (what comes up from the servers), ask_route.c (what they ask, and whom), asks.c (until it is
+ * answered), park.c (... by modern clients), request_state.c (how those come back), url_needed.c (what servers want
+ * before they begin), tasks.c (calls that go on after their answer), lease.c (whose turn it is at one that is leased),
+ * and view.c (what is shown to people).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -170,19 +171,26 @@ static inline struct call *call_of(struct backend_call *at)
 bool call_is_modern(const struct call *c); /* its client speaks the modern revision */
 void call_step(struct call *c, enum call_event event);
 void call_rearm(struct call *c); /* its time begins anew, or stands still while somebody has to answer */
-void call_answer(struct call *c, struct span result);           /* a result of our own */
-void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
-void call_give_up(struct call *c, struct span sentence); /* ... or, of a tool, a result that is an error */
-void call_fail_not_found(struct call *c);                       /* ... in the words of its revision, about its URI */
-void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
+
+void call_submit(struct call *c, const struct message *m, struct splice name); /* the last step of call_send */
+void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 
 /* What makes two requests the same: method, name or URI, arguments. */
 void call_digest(const struct message *m, unsigned char out[PARK_DIGEST_BYTES]);
 void call_park(struct call *c, struct span json); /* its request ends with this answer, and it waits for another */
 void call_resume(struct call *c, struct session *session, const struct message *m, const struct request_meta *meta,
         const struct reply_port *port, void *arg);
-void call_submit(struct call *c, const struct message *m, struct splice name); /* the last step of call_send */
+
+/* call_answer.c */
+void call_answer(struct call *c, struct span result);           /* a result of our own */
+void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
+void call_give_up(struct call *c, struct span sentence);        /* ... or, of a tool, a result that is an error */
+void call_fail_not_found(struct call *c);                       /* ... in the words of its revision, about its URI */
+
+/* What its client gets for a server's answer, if it has one: that, or NULL for what is in c->answer then. */
+const struct message *call_explained(struct call *c, const struct message *answer);
+struct pieces call_last_word(struct call *c, const struct message *answer);
 
 /* lease.c */
 bool lease_take(struct call *c, const struct message *m, struct splice name); /* false: it waits for its turn */
@@ -225,7 +233,7 @@ bool route_next_candidate(struct call *c); /* hands a resources/read to the next
 /* The splice that turns a client's name of a thing into the server's, which is the end of the decoded `text`. */
 struct splice route_name_splice(struct call *c, struct span raw, struct span text, struct span local);
 
-/* asks.c */
+/* ask_route.c */
 struct session *session_of(const struct gateway *gw, uint64_t nonce); /* NULL: it is over */
 
 /* lacking.c */

@@ -232,8 +232,8 @@ void park_leave(struct call *c)
 static struct park *redeem(struct gateway *gw, const struct message *m)
 {
 	struct park_claims claims;
-	struct park *p = request_state_open(gw, PURPOSE, m, &claims) ? map_get_u64(&gw->parks.by_number, claims.park)
-	                                                             : NULL;
+	struct park *p =
+	        request_state_open(gw, PURPOSE, m, &claims) ? map_get_u64(&gw->parks.by_number, claims.park) : NULL;
 
 	if (p == NULL || p->turn != claims.turn || memcmp(claims.digest, p->digest, PARK_DIGEST_BYTES) != 0)
 		return NULL;

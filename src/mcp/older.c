@@ -1,7 +1,7 @@
 #include "mcp/older.h"
 
-#include "json/write.h"
 #include "mcp/structured.h"
+#include "json/write.h"
 
 /* What it is turned into: NULL, as it is. */
 typedef void convert(struct json_writer *w, struct span item);

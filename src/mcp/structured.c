@@ -48,8 +48,8 @@ static bool tells(struct span item, struct span value)
 	if (json_type_of(item) != JSON_OBJECT || !json_string_is(json_member(item, "type"), SPAN("text")))
 		return false;
 	struct span text = json_member(item, "text");
-	bool same = json_type_of(text) == JSON_STRING &&
-	            is_same_json(json_decode(text, buf_reserve(&room, text.n)), value);
+	bool same =
+	        json_type_of(text) == JSON_STRING && is_same_json(json_decode(text, buf_reserve(&room, text.n)), value);
 	buf_free(&room);
 	return same;
 }

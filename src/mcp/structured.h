@@ -6,8 +6,8 @@
 #ifndef SLUICE_MCP_STRUCTURED_H
 #define SLUICE_MCP_STRUCTURED_H
 
-#include "json/write.h"
 #include "mcp/jsonrpc.h"
+#include "json/write.h"
 
 /* The value in a result of tools/call that a legacy client cannot have; not set: there is none. */
 struct span structured_odd(const struct message *answer);

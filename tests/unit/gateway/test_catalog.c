@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "unit.h"
 
-#include <stdio.h>
 #include "json/scan.h"
+#include <stdio.h>
 
 /* The one thing that the catalog needs of backend/; the linker takes the real one when it is there. */
 __attribute__((weak)) void item_list_free(struct item_list *list)
@@ -780,13 +780,16 @@ static void test_legacy_clients_get_no_schema_that_they_cannot_read(void **state
 	(void)state;
 	for (int i = 0; i < 8; i++) {
 		struct catalog *c = new_catalog(true);
-		snprintf(list, sizeof(list), "[{\"outputSchema\":%s,\"name\":\"x\",\"inputSchema\":{\"type\":\"array\"}}]", odd[i]);
+		snprintf(list, sizeof(list),
+		        "[{\"outputSchema\":%s,\"name\":\"x\",\"inputSchema\":{\"type\":\"array\"}}]", odd[i]);
 		set(c, 0, LIST_TOOLS, list);
 		snprintf(whole, sizeof(whole),
-		        "before{\"tools\":[{\"outputSchema\":%s,\"name\":\"a__x\",\"inputSchema\":{\"type\":\"array\"}}]}", odd[i]);
+		        "before{\"tools\":[{\"outputSchema\":%s,\"name\":\"a__x\",\"inputSchema\":{\"type\":\"array\"}}]}",
+		        odd[i]);
 		for (int again = 0; again < 2; again++) {
 			assert_page(c, SCOPE_ALL, LIST_TOOLS, SPAN_NONE, whole);
-			assert_legacy_list(c, SCOPE_ALL, "{\"tools\":[{\"name\":\"a__x\",\"inputSchema\":{\"type\":\"array\"}}]}");
+			assert_legacy_list(
+			        c, SCOPE_ALL, "{\"tools\":[{\"name\":\"a__x\",\"inputSchema\":{\"type\":\"array\"}}]}");
 			assert_legacy_list(c, 0, "{\"tools\":[{\"name\":\"x\",\"inputSchema\":{\"type\":\"array\"}}]}");
 		}
 		set(c, 0, LIST_TOOLS, "[{\"name\":\"y\",\"outputSchema\":" OF_OBJECT "}]");

@@ -89,8 +89,9 @@ static void test_the_subscription_of_a_modern_server_is_not_shown(void **state)
 	subscribe(&c, PARAMS("u:1"));
 	server_answers(&s);
 	buf_free(&s.up);
-	server_says(&s, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"u:1\","
-	                "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":7,\"a\":1}}}");
+	server_says(&s,
+	        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"u:1\","
+	        "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":7,\"a\":1}}}");
 	expect(&s.up,
 	        "c {\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"u:1\","
 	        "\"_meta\":{\"a\":1}}}\n");

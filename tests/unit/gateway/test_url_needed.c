@@ -1,7 +1,8 @@
 /* A server that wants its user to have been at a page first (-32042), and what clients of each kind get. */
 #include "modern_stage.h"
 
-#define PAGE "{\"mode\":\"url\",\"elicitationId\":\"e/1\",\"url\":\"https://example.com/\",\"message\":\"Sign \\\"in\\\"\"}"
+#define PAGE \
+	"{\"mode\":\"url\",\"elicitationId\":\"e/1\",\"url\":\"https://example.com/\",\"message\":\"Sign \\\"in\\\"\"}"
 #define NEEDED(pages) "\"error\":{\"code\":-32042,\"message\":\"m\",\"data\":{\"elicitations\":" pages "}}"
 
 /* The server's word about its oldest call, in a legacy revision. */
@@ -82,7 +83,8 @@ static void test_a_retry_that_is_not_right_runs_nothing(void **state)
 	retry(&m, 3, first, "{\"u1\":true}");
 	assert_non_null(strstr(m.text, "\"code\":-32602"));
 	char params[1500];
-	snprintf(params, sizeof(params), META_OF("{}") ",\"name\":\"a__x\",\"arguments\":{\"n\":2},\"requestState\":%s", first);
+	snprintf(params, sizeof(params), META_OF("{}") ",\"name\":\"a__x\",\"arguments\":{\"n\":2},\"requestState\":%s",
+	        first);
 	submit(&m, 4, params);
 	run(&s);
 	assert_non_null(strstr(m.text, "\"code\":-32602"));
@@ -144,7 +146,8 @@ static void test_a_modern_client_that_cannot_is_told_what_it_takes(void **state)
 static void test_what_cannot_be_passed_on_is_an_error_that_holds_it(void **state)
 {
 	static const char *const odd[] = { NEEDED("[]"), NEEDED("[" PAGE ",5]"), NEEDED("{}"),
-		NEEDED("[{\"mode\":\"form\",\"url\":\"u\",\"message\":\"m\"}]"), "\"error\":{\"code\":-32042,\"message\":\"m\"}",
+		NEEDED("[{\"mode\":\"form\",\"url\":\"u\",\"message\":\"m\"}]"),
+		"\"error\":{\"code\":-32042,\"message\":\"m\"}",
 		"\"error\":{\"code\":-32042,\"message\":\"m\",\"data\":7}" };
 	struct modern m;
 	struct stage s;
@@ -181,9 +184,10 @@ static void test_a_legacy_client_gets_the_error_and_hears_when_it_is_done(void *
 	open_legacy(&s, &c, CAN_OPEN);
 	client_call(&c, 1);
 	server_says_of_call(&s, NEEDED("[" PAGE "]"));
-	expect(&s.up, "c {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32042,\"message\":\"m\",\"data\":{"
-	              "\"elicitations\":[{\"mode\":\"url\",\"elicitationId\":\"a/e/1\",\"url\":\"https://example.com/\","
-	              "\"message\":\"Sign \\\"in\\\"\"}]}}}\nc 1 ended: error\n");
+	expect(&s.up,
+	        "c {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32042,\"message\":\"m\",\"data\":{"
+	        "\"elicitations\":[{\"mode\":\"url\",\"elicitationId\":\"a/e/1\",\"url\":\"https://example.com/\","
+	        "\"message\":\"Sign \\\"in\\\"\"}]}}}\nc 1 ended: error\n");
 	server_says(&s, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/complete\",\"params\":{"
 	                "\"elicitationId\":\"e/1\"}}");
 	expect(&s.up, "c {\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/complete\",\"params\":{"

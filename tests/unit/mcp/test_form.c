@@ -1,10 +1,11 @@
 #include "unit.h"
 
-#include "json/scan.h"
 #include "mcp/form.h"
+#include "json/scan.h"
 
-#define FORM(fields) \
-	"{\"message\":\"m\",\"requestedSchema\":{\"type\":\"object\",\"properties\":" fields ",\"required\":[\"a\"]},\"_meta\":{}}"
+#define FORM(fields)                                                                         \
+	"{\"message\":\"m\",\"requestedSchema\":{\"type\":\"object\",\"properties\":" fields \
+	",\"required\":[\"a\"]},\"_meta\":{}}"
 
 static void expect_at(enum revision revision, const char *params, enum form wanted, const char *text)
 {
@@ -61,8 +62,8 @@ static void test_a_choice_with_titles_gets_older_words(void **state)
 static void test_only_a_checkbox_keeps_its_default(void **state)
 {
 	(void)state;
-	expect(FORM("{\"a\\\"\":{\"default\":\"x\",\"type\":\"string\"},\"b\":{\"type\":\"integer\",\"default\":7}}"), FORM_CHANGES,
-	        FORM("{\"a\\\"\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\"}}"));
+	expect(FORM("{\"a\\\"\":{\"default\":\"x\",\"type\":\"string\"},\"b\":{\"type\":\"integer\",\"default\":7}}"),
+	        FORM_CHANGES, FORM("{\"a\\\"\":{\"type\":\"string\"},\"b\":{\"type\":\"integer\"}}"));
 }
 
 static void test_the_mode_goes(void **state)

@@ -87,7 +87,8 @@ static void test_what_is_taken_away_is_told_as_text(void **state)
 	expect(METHOD_TOOLS_CALL, REVISION_2024_11_05, "{\"structuredContent\":null,\"content\":[" LINK "]}",
 	        "{\"structuredContent\":null,\"content\":[{\"type\":\"text\",\"text\":\"a:\\u0062\"},{\"type\":\"text\","
 	        "\"text\":\"null\"}]}");
-	const char *told = "{\"content\":[{\"type\":\"text\",\"text\":\"[ 1,\\n\\\"a b\\\"]\"}],\"structuredContent\":[1, \"a b\"]}";
+	const char *told =
+	        "{\"content\":[{\"type\":\"text\",\"text\":\"[ 1,\\n\\\"a b\\\"]\"}],\"structuredContent\":[1, \"a b\"]}";
 	expect(METHOD_TOOLS_CALL, REVISION_2025_11_25, told, told);
 	const char *object = "{\"content\":[],\"structuredContent\":{}}";
 	expect(METHOD_TOOLS_CALL, REVISION_2025_11_25, object, object);
