@@ -274,8 +274,8 @@ struct backend_ops {
 	 * any are wanted it is not stopped for want of use. `tell`: the one that is there now does not know it yet.
 	 * Whether it agrees comes by an event. NULL where there is no such thing.
 	 */
-	void (*want_updates)(struct backend *b, uint64_t session, enum wanted_kind kind, struct span text, bool wanted,
-	        bool tell);
+	void (*want_updates)(
+	        struct backend *b, uint64_t session, enum wanted_kind kind, struct span text, bool wanted, bool tell);
 	/*
 	 * For good: nothing starts it again, and later calls end with END_BACKEND_UNAVAILABLE. STOPPED follows by an
 	 * event, in any state that it is in, and STOPPING before it while there is a process. Calls in flight end when

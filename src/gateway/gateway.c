@@ -154,6 +154,7 @@ bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
 void gateway_refuse(struct gateway *gw, struct span id, enum end_reason why, struct buf *out)
 {
 	gw->counts.refused++;
+	gw->counts.overloaded += why == END_OVERLOADED;
 	rpc_put_end(out, id, &(struct rpc_end){ .why = why, .outcome = OUTCOME_NOT_SENT });
 }
 
@@ -168,30 +169,45 @@ static bool is_full(const struct gateway *gw, const struct session *s)
 	       (s != NULL && s->call_count >= gw->conf.max_in_flight_per_session);
 }
 
+/* A retry of ours whose call is not parked. False: it is answered. */
+static bool may_run_again(struct call *c, const struct message *m)
+{
+	const char *fault;
+
+	switch (url_needed_redeem(c->gw, m, &fault)) {
+	case REDO_RUNS:
+		c->retry_fault = NULL;
+		return true;
+	case REDO_DECLINED:
+		call_give_up(c, span_of(fault));
+		return false;
+	case REDO_REFUSED:
+		break;
+	}
+	call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
+	return false;
+}
+
 static struct call *submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
 {
-	bool retry = meta != NULL && park_is_retry(m);
-	const char *fault = NULL;
+	bool retry = meta != NULL && request_state_is_ours(m);
 
 	if (retry) {
+		const char *fault;
 		struct call *parked = park_resume(gw, session, scope, m, meta, port, arg, &fault);
 		if (parked != NULL)
 			return parked;
 	}
 	if (gw->refusing || is_full(gw, session)) {
-		gw->counts.refused++;
 		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
-		rpc_put_end(
-		        refusal->json, m->id, &(struct rpc_end){ .why = *refusal->why, .outcome = OUTCOME_NOT_SENT });
+		gateway_refuse(gw, m->id, *refusal->why, refusal->json);
 		return NULL;
 	}
 	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
 	if (meta != NULL && c->client.level < gw->level)
 		news_level(gw);
-	if (retry)
-		call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
-	else
+	if (!retry || may_run_again(c, m))
 		serve_request(c, m);
 	return c;
 }
@@ -253,6 +269,8 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.in_flight = gw->in_flight,
 		.parked = gw->parks.parked,
 		.sessions = (unsigned)sessions_count(gw->sessions),
+		.streams = gw->push_count,
+		.listens = gw->listen_count,
 		.configured = (unsigned)gw->slot_count,
 	};
 	for (size_t i = 0; i < gw->slot_count; i++) {
@@ -375,6 +393,7 @@ void gateway_count_dropped(struct gateway *gw)
 void gateway_count_reload(struct gateway *gw, enum reload_result result)
 {
 	gw->counts.reloads[result]++;
+	gw->counts.reload_refused = result == RELOAD_REFUSED;
 }
 
 const char *reload_result_name(enum reload_result result)

@@ -124,7 +124,7 @@ static struct listen *listen_new(struct gateway *gw, struct session *local, int 
 	l->gw = gw;
 	l->local = local;
 	l->scope = scope;
-	l->serial = gw->listens_opened++;
+	l->serial = gw->counts.listens++;
 	subscriber_init(&l->subscriber);
 	l->subscriber.is_stream = true;
 	list_append(&gw->listens, &l->node);

@@ -7,7 +7,7 @@ import pytest
 
 from harness import BINARY, ROOT
 
-PAGES = {"sluice.1": ROOT / "docs/man/sluice.1", "servers.json.5": BINARY.parent / "servers.json.5"}
+PAGES = {"sluice.1": ROOT / "docs/man/sluice.1", "servers.json.5": BINARY.parent / "docs/servers.json.5"}
 # What depends on the machine: which other manuals it has.
 ABOUT_OTHERS = ("referenced manual not found", "outdated mandoc.db")
 
