@@ -279,7 +279,7 @@ def test_a_stream_that_is_not_answered_holds_no_call_for_long(sluice, fake):
 def test_the_stream_for_news_is_opened_again(sluice, fake):
     server = fake()
     s = sluice.http(servers(f=server.entry()))
-    server.wait_seen(None, verb="GET")
+    server.wait(lambda: any(session.news for session in list(server.sessions.values())))
     server.push("end")
     server.wait_seen(None, count=2, verb="GET")
     with s.client() as c:
