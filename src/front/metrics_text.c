@@ -75,18 +75,14 @@ static void put_series(struct buf *out, const char *name, const char *suffix, co
 /* With as many digits behind the point as it takes. */
 static void put_seconds(struct buf *out, int64_t ms)
 {
-	uint64_t left = (uint64_t)(ms < 0 ? -ms : ms) % 1000;
+	uint64_t all = (uint64_t)(ms < 0 ? -ms : ms), rest = all % 1000;
+	const char digits[] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
+	size_t n = rest == 0 ? 0 : rest % 100 == 0 ? 2 : rest % 10 == 0 ? 3 : 4;
 
 	if (ms < 0)
 		buf_add_char(out, '-');
-	buf_add_u64(out, (uint64_t)(ms < 0 ? -ms : ms) / 1000);
-	if (left == 0)
-		return;
-	buf_add_char(out, '.');
-	for (uint64_t unit = 100; left > 0; unit /= 10) {
-		buf_add_char(out, (char)('0' + left / unit));
-		left %= unit;
-	}
+	buf_add_u64(out, all / 1000);
+	buf_add(out, (struct span){ digits, n });
 }
 
 void metrics_sample(struct buf *out, const char *name, const struct metric_label *labels, unsigned n, uint64_t value)

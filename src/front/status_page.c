@@ -95,7 +95,7 @@ static void put_header(struct buf *out, const struct status *s)
 	put(out, "<span>for ");
 	put_duration(out, s->life.phase_ms);
 	put(out, "</span>");
-	if (!span_eq(span_of(s->health), span_of(s->life.phase)))
+	if (span_eq(span_of(s->life.phase), SPAN("ready"))) /* elsewhere it only repeats the phase */
 		buf_printf(out, "<span class=\"%s\">%s</span>", s->health, s->health);
 	put(out, "<span>up ");
 	put_duration(out, s->uptime_ms);
@@ -112,7 +112,9 @@ static void put_figures(struct buf *out, const struct status *s)
 	put(out, "<section><dl>");
 	put_figure(out, "sessions", s->state.sessions);
 	put_figure(out, "streams", s->state.streams + s->state.listens);
-	put_figure(out, "calls in flight", s->state.in_flight + s->state.parked);
+	put_figure(out, "calls in flight", s->state.in_flight);
+	if (s->state.parked > 0)
+		put_figure(out, "calls parked", s->state.parked);
 	put_figure(out, "calls accepted", s->counts->accepted);
 	put_figure(out, "refused", s->counts->refused);
 	put_figure(out, "cut, not sent", s->counts->not_sent);
@@ -137,26 +139,14 @@ static void put_bar(struct buf *out, const struct timeline *t, enum timeline_ste
 		        timeline_step_name(step), t->begun && !s->begun ? " planned" : "", from, to - from);
 }
 
-static void put_mark(struct buf *out, const struct timeline *t, msec_t ms)
-{
-	long long x = at_axis(t, ms);
-
-	buf_printf(out, "<text x=\"%lld\" y=\"45\" text-anchor=\"%s\">", x,
-	        x == 0      ? "start"
-	        : x == AXIS ? "end"
-	                    : "middle");
-	put_duration(out, ms);
-	put(out, "</text>");
-}
-
 static void put_picture(struct buf *out, const struct timeline *t)
 {
 	buf_printf(out, "<svg viewBox=\"0 0 %d 50\" role=\"img\" aria-label=\"the phases of a stop\">", AXIS);
 	for (enum timeline_step i = 0; i < TIMELINE_STEP_COUNT; i++)
 		put_bar(out, t, i);
-	put_mark(out, t, 0);
-	put_mark(out, t, t->end_ms);
-	put_mark(out, t, t->killed_ms);
+	buf_printf(out, "<text x=\"0\" y=\"45\">0 s</text><text x=\"%d\" y=\"45\" text-anchor=\"end\">SIGKILL: ", AXIS);
+	put_duration(out, t->killed_ms);
+	put(out, "</text>");
 	if (t->begun)
 		buf_printf(out, "<line x1=\"%lld\" x2=\"%lld\" y1=\"0\" y2=\"34\"/>", at_axis(t, t->elapsed_ms),
 		        at_axis(t, t->elapsed_ms));

@@ -161,9 +161,10 @@ static void serve_one(struct call *c, const struct message *m)
 	struct slot *slot = tasks_slot(c->gw, c->scope, id, &local);
 
 	if (!refuse_unshared(c, slot)) {
-		bool same = local.n == id.n;
-		call_send(c, slot, m,
-		        same ? (struct splice){ .out = SPAN_NONE } : route_name_splice(c, m->task_id, id, local));
+		struct splice name = { .out = SPAN_NONE };
+		if (local.n != id.n)
+			name = route_name_splice(c, m->task_id, id, local);
+		call_send(c, slot, m, name);
 		buf_free(&c->answer); /* the splice's text has been copied into the line */
 	}
 	buf_free(&room);

@@ -27,7 +27,7 @@ bool tasks_have_prefix(const struct gateway *gw, int scope);
 struct slot *tasks_slot(const struct gateway *gw, int scope, struct span id, struct span *local);
 
 /* Its id in a message, as the client has to see it; may be no splice. */
-struct splice tasks_id_splice(const struct slot *slot, int scope, struct span raw);
+struct splice tasks_id_splice(const struct slot *slot, int scope, struct span id);
 
 /* tasks/... of a client. */
 void serve_task(struct call *c, const struct message *m);

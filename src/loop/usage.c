@@ -2,8 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -23,15 +22,13 @@ static msec_t cpu_ms(void)
 static void read_memory(struct usage *u)
 {
 	AUTO_FD int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	char text[128];
+	char text[128], *next;
 	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), all, resident;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%" SCNu64 " %" SCNu64, &all, &resident) != 2)
-		return;
-	u->virtual_bytes = all * page;
-	u->resident_bytes = resident * page;
+	u->virtual_bytes = strtoull(text, &next, 10) * page;
+	u->resident_bytes = strtoull(next, NULL, 10) * page;
 }
 
 static uint64_t count_entries(const char *path)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from manifest_tools import (KUBECTL, OVERLAYS, VALUE_SETS, gateway_of, kustomized, one, pod_of, rendered, run,
                             servers_json)
 
@@ -65,6 +66,15 @@ def test_sluice_accepts_servers_json_and_has_the_budget_of_the_pod(objects, tmp_
     before = float(lifecycle.get("preStop", "0s").removesuffix("s"))
     grace = pod_of(objects)["terminationGracePeriodSeconds"] - before
     assert f"Shutdown plan: {grace:g} s from SIGTERM to SIGKILL" in plan, plan
+
+
+@pytest.mark.parametrize("objects", [*map(lambda n: ("chart", n), VALUE_SETS), *map(lambda f: ("kustomize", f), OVERLAYS)],
+                         ids=lambda o: o[1])
+def test_sluice_finds_no_lifecycle_mistake_in_the_manifests(objects):
+    manifests = {"chart": rendered, "kustomize": kustomized}[objects[0]](objects[1])
+    done = run(SLUICE, "check", "--deployment", "-", given=yaml.safe_dump_all(manifests))
+    assert done.returncode == 0, done.stdout
+    assert "ok: 0 errors, 0 warnings" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])

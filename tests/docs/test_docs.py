@@ -126,7 +126,8 @@ def place(tmp_path):
 
 
 def elsewhere(text, s):
-    return text.replace("127.0.0.1:8080", s.address).replace("sluice status", f"sluice status --admin {s.admin}")
+    text = re.sub(r"\bsluice (status|drain)\b", rf"sluice \1 --admin {s.admin}", text)
+    return text.replace("127.0.0.1:8080", s.address).replace("127.0.0.1:9902", s.admin)
 
 
 def serve_last(place, sluice, text):

@@ -7,7 +7,7 @@ import stat
 
 from certificates import Authority
 from harness import ROOT, example, servers, wait_until
-from mcp_client import McpHttp
+from mcp_client import McpHttp, dumps, initialize_params, request
 from podman import AUTHORITIES, MAIN, family_of, probe
 
 STATIC_EXAMPLE = os.environ["STATIC_EXAMPLE_SERVER"]
@@ -86,6 +86,13 @@ def test_it_serves_with_no_rights_and_nothing_to_write_to(containers, image, tmp
     assert containers.podman("exec", c.name, "sluice", "status", "--json")
     assert c.events("listening"), "logs are JSON"
     assert c.stop()[0] == 0
+
+
+def test_clients_can_start_it_as_a_command(containers, image, tmp_path):
+    options = ["--interactive", "--rm", "--network", "host", *configured(tmp_path, config_of(ex=EXAMPLE))]
+    hello = dumps(request(1, "initialize", initialize_params())) + "\n"
+    done = containers.run("podman", "run", *options, image, "serve", input=hello)
+    assert json.loads(done.stdout)["result"]["serverInfo"]
 
 
 def test_sigterm_ends_it_with_0_within_the_grace_period_and_says_how(containers, image, tmp_path):

@@ -6,11 +6,19 @@ import re
 import pytest
 import yaml
 from harness import ROOT, is_alive, wait_until
-from mcp_client import McpHttp
+from http_client import Connection
+from mcp_client import McpHttp, call, text_of
 from podman import ADMIN, MAIN, Container, family_of, probe
 
 EXAMPLES = ROOT / "deploy" / "examples"
 PROBE = re.compile(r"(\w+)Probe:.*?path: (\S+)\s+port: (\d+)", re.S)
+
+LONG = "everything__trigger-long-running-operation"
+
+
+def in_flight():
+    with Connection(ADMIN) as c:
+        return c.exchange("GET", "/health").json()["in_flight"]
 
 
 def play(containers, name, directory):
@@ -37,14 +45,18 @@ def test_an_example_pod_starts_serves_and_ends(containers, servers_image, tmp_pa
         client.initialize()
         assert client.text("everything__echo", {"message": "hello"}) == "Echo: hello"
         assert "Europe/Rome" in client.text("time__get_current_time", {"timezone": "Europe/Rome"})
+        pending = client.in_background(call(99, LONG, {"duration": 7, "steps": 7}), timeout=30)
+        wait_until(lambda: in_flight() == 1, 5, "the long call")
 
     family = family_of(c.pid)
     if shared:
-        assert c.stop()[0] == 0  # `podman pod stop` would end the pause process, and with it all others, at the same time
-    containers.podman("pod", "stop", "--time", "30", "sluice")
+        assert c.stop(90)[0] == 0  # `podman pod stop` would end the pause process, and with it all others, at the same time
+    containers.podman("pod", "stop", "--time", "90", "sluice")
     assert c.inspect(".State.ExitCode") == "0"
+    assert "completed" in text_of(pending.join()["result"]), "a call that runs longer than lame-duck"
     last = c.events("shutdown_complete")[-1]
-    assert (last["reason"], last["backends_stopped"], last["backends_killed"], last["aborted"]) == ("SIGTERM", 2, 0, 0)
+    assert (last["reason"], last["backends_stopped"], last["backends_killed"]) == ("SIGTERM", 2, 0)
+    assert (last["completed"], last["aborted"], last["refused"]) == (1, 0, 0)
     wait_until(lambda: not any(map(is_alive, family)), 2, "the end of all processes")
 
 
@@ -56,6 +68,8 @@ def all_containers(pod):
 def test_an_example_is_restricted_and_its_configuration_is_right(sluice, file):
     config, pod = yaml.safe_load_all(file.read_text())
     assert sluice.output("check", "--config", sluice.write(config["data"]["servers.json"]))[0] == 0
+    code, said, _ = sluice.output("check", "--deployment", file)
+    assert code == 0 and "0 errors, 0 warnings" in said, said
     spec = pod["spec"]
     assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["automountServiceAccountToken"] is False

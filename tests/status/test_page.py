@@ -25,7 +25,7 @@ KEEP = os.environ.get("SLUICE_TEST_SCREENSHOTS")  # a folder that gets them
 @pytest.fixture
 def scene(sluice):
     """A gateway with a server of each kind of fate, and calls in flight of three clients."""
-    lifecycle = {"lameDuck": {"min": "4s", "quiet": "0s", "max": "4s"}}
+    lifecycle = {"gracePeriod": "120s", "lameDuck": {"min": "0s", "quiet": "0s", "max": "0s"}}
     config = servers(
         lifecycle=lifecycle,
         github=example(),
@@ -40,7 +40,7 @@ def scene(sluice):
     for _ in range(14):
         clients[0].text("github__echo", {"text": "x"})
     running = [
-        client.in_background(call(n, tool, {"ms": 20000}))
+        client.in_background(call(n, tool, {"ms": 50000}))
         for n, (client, tool) in enumerate(zip(clients, ("search__sleep", "files__sleep", "github__sleep")), 900)
     ]
     wait_until(lambda: s.get("/status", admin=True).json()["in_flight"] == 3)
@@ -103,14 +103,17 @@ def test_the_page_keeps_itself_up_to_date(scene, tmp_path):
 
 
 def test_the_page_follows_a_drain(scene, tmp_path):
-    scene.signal(signal.SIGTERM)
+    """A browser may take seconds to start: lame-duck is held until the signal, and the calls in flight are long."""
+    assert scene.get("/drain?hook=1", [("Sluice-Drain", "1")], admin=True).status == 200
     dom, complaints = browse(scene, tmp_path, "--dump-dom")
     assert complaints == []
-    assert "<title>lame_duck · sluice</title>" in dom and "Stopping since SIGTERM" in dom
+    assert "<title>lame_duck · sluice</title>" in dom and "Stopping since the preStop hook" in dom
     shoot(scene, tmp_path, "lame_duck")
+    scene.signal(signal.SIGTERM)
     wait_until(lambda: scene.get("/status", admin=True).json()["phase"] == "draining", 10)
     dom, complaints = browse(scene, tmp_path, "--dump-dom")
-    assert "<title>draining · sluice</title>" in dom
+    assert complaints == []
+    assert "<title>draining · sluice</title>" in dom and "Stopping since SIGTERM" in dom
     assert re.search(r'<li class="?now"?><i class="fill-draining"', dom)
     shoot(scene, tmp_path, "draining")
 

@@ -13,8 +13,6 @@ from harness import PATIENCE, ROOT, example, fake, kill_and_wait, servers, wait_
 from mcp_client import RpcError, call
 from metrics import Metrics, scrape
 
-ENDS_BY = ("eof", "term", "kill")
-
 
 def start(sluice, *args, **entries):
     return sluice.http(servers(**entries), *args, admin="127.0.0.1:0")
@@ -137,7 +135,7 @@ def test_stop_steps_and_a_reload(sluice):
     assert_adds_up(m)
     assert m.value("sluice_child_processes_ended_total", step="eof") == 2  # and the one that was replaced
     assert [m.value("sluice_child_processes_ended_total", step=step) for step in ("none", "term", "kill")] == [0, 1, 1]
-    for step in ENDS_BY:
+    for step in ("eof", "term", "kill"):
         count = m.value("sluice_backend_stop_duration_seconds_count", step=step)
         assert count == m.value("sluice_child_processes_ended_total", step=step)
     assert 0.19 <= m.value("sluice_backend_stop_duration_seconds_sum", step="kill") < 5 * PATIENCE

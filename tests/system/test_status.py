@@ -8,7 +8,7 @@ from signal import SIGTERM
 
 import pytest
 
-from harness import PATIENCE, example, servers, wait_until
+from harness import PATIENCE, Launcher, example, servers, wait_until
 from mcp_client import call
 from modern_client import ModernHttp, modern
 
@@ -128,8 +128,6 @@ def test_who_asks_for_html_gets_it(shared_admin, accept, kind):
 
 @pytest.fixture(scope="module")
 def shared_admin(tmp_path_factory):
-    from harness import Launcher
-
     launcher = Launcher(tmp_path_factory.mktemp("shared"))
     try:
         yield launcher.http(servers(a=example()), admin="127.0.0.1:0")
