@@ -204,6 +204,7 @@ static void deliver_form(
 {
 	struct buf params = { 0 };
 
+	assert(to->session != NULL); /* or find_target had said so */
 	switch (form_for(m->params, to->session->info.revision, &params)) {
 	case FORM_STAYS:
 		ask_deliver(slot, ask, to, m);

@@ -207,9 +207,11 @@ static void put_error(struct call *c, const struct message *answer, struct span 
 
 static bool answer_legacy(struct call *c, const struct message *answer, struct span pages, enum end_reason *why)
 {
+	unsigned able = client_capabilities_of(c->client.revision, c->client.capabilities);
+
 	if (c->at.modern)
 		return false;
-	if ((c->client.capabilities & CLIENT_ELICITATION_URL) && c->session != NULL) {
+	if ((able & CLIENT_ELICITATION_URL) && c->session != NULL) {
 		put_error(c, answer, pages);
 		return true;
 	}

@@ -216,9 +216,10 @@ def test_a_page_that_is_needed_first_is_told_to_legacy_clients_as_they_can_hear_
         with pytest.raises(RpcError) as e:
             c.call("f__echo", {})
         assert (e.value.code, e.value.data) == (-32042, {"elicitations": [{**PAGE, "elicitationId": "f/e1"}]})
-    with s.client(capabilities={"elicitation": {}}) as c:
-        result = c.call("f__echo", {})
-        assert result["isError"] and PAGE["url"] in text_of(result)
+    for initialize in ({"capabilities": {"elicitation": {}}}, {"revision": "2025-06-18", "capabilities": CAN}):
+        with s.client(**initialize) as c:
+            result = c.call("f__echo", {})
+            assert result["isError"] and PAGE["url"] in text_of(result)
 
 
 def test_a_client_that_cannot_is_not_asked(m):
