@@ -193,6 +193,12 @@ struct backend_ask {
 	const struct backend_link *link; /* where it came from */
 };
 
+/* Of what a server tells only those who say that they want to hear of it. */
+enum wanted_kind {
+	WANTED_RESOURCE, /* updates of it */
+	WANTED_TASK      /* how it stands: of the extension of the modern revision */
+};
+
 /* News that belong to no call. */
 struct backend_events {
 	/*
@@ -203,8 +209,16 @@ struct backend_events {
 	void (*hello)(void *arg, const struct backend_hello *hello);
 	/* A whole list, new or again; taken over by the listener (moved out of *list). */
 	void (*list)(void *arg, enum list_kind kind, struct item_list *list);
-	/* Log messages and resource updates; list_changed is the backend's own business. */
+	/*
+	 * Log messages, resource updates, how tasks stand, and progress that is of no call in flight; list_changed is
+	 * the backend's own business.
+	 */
 	void (*notification)(void *arg, const struct backend_link *from, const struct message *m);
+	/*
+	 * Whether the server tells news of what it was asked for by want_updates; again each time that it is asked
+	 * anew. `session`: of the part of the server; `text`: as it was given.
+	 */
+	void (*agreed)(void *arg, uint64_t session, enum wanted_kind kind, struct span text, bool yes);
 	/* The server asks something of a client. (A ping is answered by the backend.) */
 	void (*ask)(void *arg, const struct backend_ask *ask, const struct message *m);
 	/* ... and has taken that back, or can take no answer any more: `answer` is not to be called. */
@@ -255,11 +269,13 @@ struct backend_ops {
 	/* A notification of the client of that session; only for a server, or a part of it, that serves nobody else. */
 	void (*notify)(struct backend *b, uint64_t session, enum method method, struct span params);
 	/*
-	 * Updates of this resource (`uri`: a raw JSON string) are wanted by that client session, 0: by any, or no more.
-	 * It is told to every process that begins later, and as long as any are wanted it is not stopped for want of
-	 * use. `tell`: the one that is there now does not know it yet. NULL where there is no such thing.
+	 * News of this resource or task (`text`: its URI or id, a JSON string as json_put_string writes it) are wanted
+	 * by that client session, 0: by any, or no more. It is told to every process that begins later, and as long as
+	 * any are wanted it is not stopped for want of use. `tell`: the one that is there now does not know it yet.
+	 * Whether it agrees comes by an event. NULL where there is no such thing.
 	 */
-	void (*want_updates)(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell);
+	void (*want_updates)(
+	        struct backend *b, uint64_t session, enum wanted_kind kind, struct span text, bool wanted, bool tell);
 	/*
 	 * For good: nothing starts it again, and later calls end with END_BACKEND_UNAVAILABLE. STOPPED follows by an
 	 * event, in any state that it is in, and STOPPING before it while there is a process. Calls in flight end when

@@ -4,6 +4,7 @@
 
 #include "mcp/bridge.h"
 #include "mcp/meta.h"
+#include "mcp/task.h"
 #include "json/write.h"
 
 static void put_info(struct json_writer *w, const struct backend_client *client)
@@ -29,8 +30,9 @@ static void put_elicitation(struct json_writer *w, unsigned bits)
 	json_close(w, '}');
 }
 
-/* As the modern revision names them (C4); what a legacy client says beside these has no meaning there. */
-static void put_capabilities(struct json_writer *w, const struct backend_client *client)
+/* As the modern revision names them (C4); what a legacy client says beside these has no meaning there. We listen for
+ * what any client wants to hear, and tasks are listened for by those who know them. */
+static void put_capabilities(struct json_writer *w, const struct backend_client *client, enum method method)
 {
 	unsigned bits = client != NULL ? client->capabilities : 0;
 
@@ -46,17 +48,19 @@ static void put_capabilities(struct json_writer *w, const struct backend_client 
 		put_elicitation(w, bits);
 	if (bits & CLIENT_ROOTS)
 		json_member_raw(w, "roots", SPAN("{}"));
+	if (client == NULL && method == METHOD_LISTEN)
+		json_member_raw(w, "extensions", SPAN("{\"" EXTENSION_TASKS "\":{}}"));
 	json_close(w, '}');
 }
 
 /* The members without the brackets around them. */
-static void put_members(struct buf *out, const struct backend_client *client)
+static void put_members(struct buf *out, const struct backend_client *client, enum method method)
 {
 	struct json_writer w = json_writer(out);
 
 	json_member_text(&w, META_VERSION, revision_name(REVISION_MODERN));
 	put_info(&w, client);
-	put_capabilities(&w, client);
+	put_capabilities(&w, client, method);
 	if (client != NULL && client->level < LEVEL_COUNT)
 		json_member_text(&w, META_LEVEL, message_level_name(client->level));
 }
@@ -93,11 +97,11 @@ static struct splice make_insertion(struct buf *members, const struct message *m
 	if (json_type_of(m->meta) == JSON_OBJECT) {
 		if (span_is_set(meta_read(m->meta).version))
 			return (struct splice){ .out = SPAN_NONE };
-		put_members(members, client);
+		put_members(members, client, m->method_id);
 		return into(m->meta, members);
 	}
 	buf_add(members, span_is_set(m->params) ? SPAN("\"_meta\":{") : SPAN(",\"params\":{\"_meta\":{"));
-	put_members(members, client);
+	put_members(members, client, m->method_id);
 	buf_add_char(members, '}');
 	if (span_is_set(m->params))
 		return into(m->params, members);

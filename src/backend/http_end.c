@@ -196,6 +196,8 @@ static void resume_later(struct http_trip *t)
 	struct buf id = t->sse.id;
 	msec_t wait = t->sse.retry_ms > 0 ? (msec_t)t->sse.retry_ms : HTTP_RETRY_MS;
 
+	buf_reset(&t->resumed_at);
+	buf_add(&t->resumed_at, buf_span(&id));
 	t->sse.id = (struct buf){ 0 };
 	make_fresh(t);
 	t->sse.id = id;
@@ -205,8 +207,16 @@ static void resume_later(struct http_trip *t)
 	timer_set_in(loop_sched(t->b->loop), &t->timer, wait < RESUME_LEAST_MS ? RESUME_LEAST_MS : wait, resume, t);
 }
 
+/* A server may hang up as often as it likes, to be asked again (2025-11-25), as long as that leads somewhere. */
+static bool came_further(const struct http_trip *t)
+{
+	return t->resuming && t->status / 100 == 2 && !span_eq(buf_span(&t->sse.id), buf_span(&t->resumed_at));
+}
+
 static void stream_broke(struct http_trip *t, const char *sentence)
 {
+	if (came_further(t))
+		t->tries = 0;
 	if (may_resume(t))
 		resume_later(t);
 	else

@@ -103,8 +103,10 @@ static void on_progress(struct http_backend *b, const struct message *m)
 
 	if (call != NULL && call->wants_progress)
 		call->sink->progress(call, m);
+	else if (call == NULL) /* of a task that has begun with an answer, perhaps */
+		b->base.events->notification(b->base.arg, b->link, m);
 	else
-		drop(b, "progress of a call that is not in flight");
+		drop(b, "progress of a call that wants none");
 }
 
 static void ask_for_changed(void *arg)
@@ -167,7 +169,7 @@ static void on_notification(struct http_trip *t, const struct message *m)
 		http_ask_taken_back(b, m);
 		return;
 	case METHOD_ACKNOWLEDGED:
-		http_news_acknowledged(t);
+		http_news_acknowledged(t, m);
 		return;
 	default:
 		drop(b, "a notification that nobody wants");

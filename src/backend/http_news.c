@@ -23,6 +23,9 @@ static struct http_trip *make_listen(struct http_backend *b)
 	wanted_put_listen(&params, &b->handshake.hello, !b->handshake.without_lists, &b->wanted);
 	struct http_trip *t = http_own(b, TRIP_NEWS, METHOD_LISTEN, buf_span(&params), true);
 	buf_free(&params);
+	wanted_listening(&b->wanted, &b->handshake.hello, t->id);
+	if (!b->handshake.hello.tasks_extension)
+		wanted_refuse(&b->wanted, WANTED_TASK, http_said, b);
 	return t;
 }
 
@@ -44,6 +47,12 @@ static void open_now(void *arg)
 	http_trip_go(n->trip);
 }
 
+static bool wants_anything(const struct http_backend *b)
+{
+	wanted_each(thing, &b->wanted) if (http_wants_by_listening(b, thing->kind)) return true;
+	return false;
+}
+
 /* Anew: for another session, or a server that has come back. */
 void http_news_open(struct http_backend *b, bool modern)
 {
@@ -51,7 +60,7 @@ void http_news_open(struct http_backend *b, bool modern)
 
 	if (b->way == HTTP_WAY_SSE || n->trip != NULL || b->life.state != LIFE_READY)
 		return;
-	if (modern && b->handshake.without_lists && !(http_wants_by_listening(b) && wanted_any(&b->wanted)))
+	if (modern && b->handshake.without_lists && !wants_anything(b))
 		return; /* there is nothing to hear */
 	n->none = false;
 	n->failures = 0;
@@ -122,12 +131,15 @@ void http_news_renew(struct http_backend *b)
 		http_trip_end(n->old);
 }
 
-void http_news_acknowledged(struct http_trip *t)
+void http_news_acknowledged(struct http_trip *t, const struct message *m)
 {
 	struct http_news *n = news_of(t->b, t->modern);
 
-	if (n->trip == t && n->old != NULL)
+	if (n->trip != t)
+		return;
+	if (n->old != NULL)
 		http_trip_end(n->old);
+	wanted_acknowledged(&t->b->wanted, t->id, m->params, http_said, t->b);
 }
 
 void http_news_head(struct http_trip *t)
@@ -181,6 +193,8 @@ void http_news_over(struct http_trip *t, enum fetch_end why)
 	/* A modern server that does not answer the listen, but says no in the body, has no news either. */
 	n->none = is_refused(t, why) || (t->modern && why == FETCH_DONE && t->body == BODY_JSON && t->answered);
 	n->failures++;
+	if (n->none && t->modern)
+		wanted_answered(&b->wanted, t->id, false, http_said, b);
 	http_trip_end(t);
 	if (b->life.state != LIFE_READY || b->healing)
 		return;

@@ -71,6 +71,7 @@ struct http_trip {
 	bool whole; /* the length of the body is known */
 	uint64_t length;
 	struct sse_reader sse;
+	struct buf resumed_at; /* the event behind which it was taken up last */
 	struct json_texts texts;
 	struct buf excerpt; /* of a body that is no message */
 
@@ -239,7 +240,7 @@ void http_news_hold(struct http_backend *b); /* legacy calls wait from now on, u
 void http_news_open_first(struct http_backend *b);
 void http_news_close(struct http_backend *b, bool modern);
 void http_news_renew(struct http_backend *b); /* a modern server's: other things are wanted */
-void http_news_acknowledged(struct http_trip *t);
+void http_news_acknowledged(struct http_trip *t, const struct message *m);
 void http_news_head(struct http_trip *t);
 void http_news_over(struct http_trip *t, enum fetch_end why);
 
@@ -255,8 +256,9 @@ void http_ask_answer(struct http_backend *b, uint64_t id, const struct pieces *o
 void http_asks_end(struct http_backend *b);
 
 /* http_wanted.c */
-bool http_wants_by_listening(const struct http_backend *b);
-void http_want_updates(struct http_backend *b, struct span uri, bool wanted, bool say);
+bool http_wants_by_listening(const struct http_backend *b, enum wanted_kind kind);
+void http_want_updates(struct http_backend *b, enum wanted_kind kind, struct span text, bool wanted, bool say);
+void http_said(void *arg, enum wanted_kind kind, struct span text, bool agreed); /* a wanted_said */
 void http_tell_wanted(struct http_backend *b); /* a new session */
 bool http_answers_itself(const struct http_backend *b, const struct http_trip *t);
 void http_answer_itself(struct http_trip *t);

@@ -85,6 +85,42 @@ struct http_site *http_site_of(struct http_sites *sites, const struct backend_co
 	return site;
 }
 
+static void add_counts(struct http_client_stats *sum, const struct http_client_stats *more)
+{
+	sum->opened += more->opened;
+	sum->reused += more->reused;
+	sum->fetches += more->fetches;
+	sum->retried += more->retried;
+}
+
+void http_sites_stats(const struct http_sites *sites, struct http_client_stats *sum)
+{
+	*sum = sites->gone;
+	list_each (node, &sites->all) {
+		const struct http_site *site = list_entry(node, struct http_site, node);
+		struct http_client_stats more;
+		if (site->client == NULL)
+			continue;
+		http_client_stats(site->client, &more);
+		add_counts(sum, &more);
+		sum->connections += more.connections;
+		sum->idle += more.idle;
+		sum->connecting += more.connecting;
+		sum->waiting += more.waiting;
+	}
+}
+
+static void close_client(struct http_site *site)
+{
+	struct http_client_stats last;
+
+	if (site->client == NULL)
+		return;
+	http_client_stats(site->client, &last);
+	add_counts(&site->sites->gone, &last);
+	http_client_free(&site->client);
+}
+
 void http_site_release(struct http_site **sp)
 {
 	struct http_site *site = *sp;
@@ -93,7 +129,7 @@ void http_site_release(struct http_site **sp)
 	if (--site->users > 0)
 		return;
 	list_unlink(&site->node);
-	http_client_free(&site->client);
+	close_client(site);
 	buf_free(&site->target);
 	param_tools_clear(&site->params);
 	backend_conf_free(&site->conf);

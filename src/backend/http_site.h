@@ -37,11 +37,15 @@ struct http_sites {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct list all;
+	struct http_client_stats gone; /* what those that are gone had counted */
 };
 void http_sites_init(struct http_sites *sites, struct loop *l, struct resolver *r);
 
 /* The one of the server of that name, if it is of the same configuration, or a new one. Its connections log to `lg`. */
 struct http_site *http_site_of(struct http_sites *sites, const struct backend_conf *conf, const struct logger *lg);
+
+/* Of all connections together. */
+void http_sites_stats(const struct http_sites *sites, struct http_client_stats *sum);
 
 /* Not from inside an event of its fetches. */
 void http_site_release(struct http_site **sp);

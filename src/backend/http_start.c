@@ -208,8 +208,9 @@ static void answer_for(struct http_backend *b, const struct http_trip *t, const 
 	        "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"error\":{\"code\":-32603,\"message\":", (unsigned long long)t->id);
 	json_put_string(&json, span_of(sentence));
 	buf_add(&json, SPAN("}}"));
-	if (message_parse(buf_span(&json), b->base.conf->max_depth, &m, &fault))
-		handshake_answer(&b->handshake, t->id, &m, http_now(b));
+	if (message_parse(buf_span(&json), b->base.conf->max_depth, &m, &fault) &&
+	        !handshake_answer(&b->handshake, t->id, &m, http_now(b)))
+		wanted_answered(&b->wanted, t->id, false, http_said, b);
 	buf_free(&json);
 	if (t->method == METHOD_TOOLS_LIST && b->relisting) {
 		b->relisting = false;
@@ -268,8 +269,9 @@ void http_own_answered(struct http_trip *t, const struct message *m)
 		return;
 	if (t->method == METHOD_DISCOVER && t->id == b->handshake.initialize_id)
 		discovered(b, t, m);
-	else if (!handshake_answer(&b->handshake, t->id, m, http_now(b)))
-		handshake_answer(&b->second, t->id, m, http_now(b));
+	else if (!handshake_answer(&b->handshake, t->id, m, http_now(b)) &&
+	         !handshake_answer(&b->second, t->id, m, http_now(b)))
+		wanted_answered(&b->wanted, t->id, m->kind == MESSAGE_RESULT, http_said, b);
 }
 
 /* --- the handshake's port --- */

@@ -278,6 +278,7 @@ void http_trip_end(struct http_trip *t)
 	json_texts_clear(&t->texts);
 	buf_free(&t->excerpt);
 	buf_free(&t->fields);
+	buf_free(&t->resumed_at);
 	loop_bury(t->b->loop, t, bury);
 }
 

@@ -2,13 +2,22 @@
 #include "json/write.h"
 
 /*
- * Updates of resources that somebody wants to hear of. A legacy server is told by resources/subscribe, in each of its
- * sessions anew; a modern one by what subscriptions/listen asks for, so that a subscription needs no word of its own.
+ * News of resources and tasks that somebody wants to hear of. A legacy server is told by resources/subscribe, in each
+ * of its sessions anew; a modern one by what subscriptions/listen asks for, so that nothing needs a word of its own.
  */
 
-bool http_wants_by_listening(const struct http_backend *b)
+bool http_wants_by_listening(const struct http_backend *b, enum wanted_kind kind)
 {
-	return b->way == HTTP_WAY_MODERN && b->handshake.hello.subscribe;
+	const struct backend_hello *hello = &b->handshake.hello;
+
+	return b->way == HTTP_WAY_MODERN && (kind == WANTED_TASK ? hello->tasks_extension : hello->subscribe);
+}
+
+void http_said(void *arg, enum wanted_kind kind, struct span text, bool agreed)
+{
+	struct http_backend *b = arg;
+
+	b->base.events->agreed(b->base.arg, b->link->session, kind, text, agreed);
 }
 
 static bool has_session(const struct http_backend *b)
@@ -16,7 +25,7 @@ static bool has_session(const struct http_backend *b)
 	return b->way != HTTP_WAY_MODERN || b->second_is_up;
 }
 
-static void tell(struct http_backend *b, enum method method, struct span uri)
+static void tell(struct http_backend *b, struct span uri, bool wanted)
 {
 	struct buf params = { 0 };
 	struct json_writer w = json_writer(&params);
@@ -24,27 +33,34 @@ static void tell(struct http_backend *b, enum method method, struct span uri)
 	json_open(&w, '{');
 	json_member_raw(&w, "uri", uri);
 	json_close(&w, '}');
-	http_request(b, method, buf_span(&params), false);
+	uint64_t id = http_request(
+	        b, wanted ? METHOD_RESOURCES_SUBSCRIBE : METHOD_RESOURCES_UNSUBSCRIBE, buf_span(&params), false);
+	if (wanted)
+		wanted_asked(&b->wanted, WANTED_RESOURCE, uri, id);
 	buf_free(&params);
 }
 
 void http_tell_wanted(struct http_backend *b)
 {
-	if (!http_wants_by_listening(b) && has_session(b))
-		wanted_each(uri, &b->wanted) tell(b, METHOD_RESOURCES_SUBSCRIBE, wanted_text(uri));
+	bool by_session = !http_wants_by_listening(b, WANTED_RESOURCE) && has_session(b);
+
+	wanted_each(thing, &b->wanted) if (thing->kind == WANTED_RESOURCE && by_session)
+	        tell(b, wanted_text(thing), true);
+	if (b->way != HTTP_WAY_MODERN)
+		wanted_refuse(&b->wanted, WANTED_TASK, http_said, b);
 }
 
 static void renew(void *arg)
 {
 	struct http_backend *b = arg;
 
-	if (b->life.state == LIFE_READY && http_wants_by_listening(b))
+	if (b->life.state == LIFE_READY && b->way == HTTP_WAY_MODERN)
 		http_news_renew(b);
 }
 
-void http_want_updates(struct http_backend *b, struct span uri, bool wanted, bool say)
+void http_want_updates(struct http_backend *b, enum wanted_kind kind, struct span text, bool wanted, bool say)
 {
-	if (!wanted_set(&b->wanted, uri, wanted) && wanted)
+	if (!wanted_set(&b->wanted, kind, text, wanted) && wanted)
 		return;
 	b->life.held = wanted_any(&b->wanted);
 	if (b->life.state != LIFE_READY) {
@@ -52,10 +68,10 @@ void http_want_updates(struct http_backend *b, struct span uri, bool wanted, boo
 			http_step(b, LIFE_EV_WANT);
 		return;
 	}
-	if (http_wants_by_listening(b))
+	if (http_wants_by_listening(b, kind))
 		post_set(loop_sched(b->loop), &b->renew_post, renew, b);
-	else if (say && has_session(b) && !b->healing)
-		tell(b, wanted ? METHOD_RESOURCES_SUBSCRIBE : METHOD_RESOURCES_UNSUBSCRIBE, uri);
+	else if (kind == WANTED_RESOURCE && say && has_session(b) && !b->healing)
+		tell(b, text, wanted);
 	http_arm(b, life_idle_at(&b->life));
 }
 
@@ -63,7 +79,7 @@ void http_want_updates(struct http_backend *b, struct span uri, bool wanted, boo
 
 bool http_answers_itself(const struct http_backend *b, const struct http_trip *t)
 {
-	return t->method == METHOD_RESOURCES_SUBSCRIBE && http_wants_by_listening(b);
+	return t->method == METHOD_RESOURCES_SUBSCRIBE && http_wants_by_listening(b, WANTED_RESOURCE);
 }
 
 static void answer_now(void *arg)

@@ -329,6 +329,13 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 	s->base.events->notification(s->base.arg, from, message);
 }
 
+static void on_agreed(void *arg, uint64_t session, enum wanted_kind kind, struct span text, bool yes)
+{
+	struct isolated *s = ((struct member *)arg)->owner;
+
+	s->base.events->agreed(s->base.arg, session, kind, text, yes);
+}
+
 static uint64_t number_of(const struct member *m, uint64_t ask)
 {
 	return m->number << ASK_BITS | (ask & (((uint64_t)1 << ASK_BITS) - 1));
@@ -355,6 +362,7 @@ static const struct backend_events member_events = {
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_notification,
+	.agreed = on_agreed,
 	.ask = on_ask,
 	.ask_ended = on_ask_ended,
 };
@@ -434,7 +442,8 @@ static void notify(struct backend *b, uint64_t session, enum method method, stru
 		m->backend->ops->notify(m->backend, session, method, params);
 }
 
-static void want_updates(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell)
+static void want_updates(
+        struct backend *b, uint64_t session, enum wanted_kind kind, struct span text, bool wanted, bool tell)
 {
 	struct isolated *s = isolated_of(b);
 	struct member *m = session == 0 ? s->main : map_get_u64(&s->by_session, session);
@@ -445,7 +454,7 @@ static void want_updates(struct backend *b, uint64_t session, struct span uri, b
 		m->wanted++;
 	else if (m->wanted > 0)
 		m->wanted--;
-	m->backend->ops->want_updates(m->backend, session, uri, wanted, tell);
+	m->backend->ops->want_updates(m->backend, session, kind, text, wanted, tell);
 }
 
 static void stop(struct backend *b, enum backend_stop how)

@@ -32,6 +32,19 @@ static size_t find_end(struct json_texts *t, struct span in)
 	return 0;
 }
 
+/* In front of the first text; it may come in parts. False: there is only a part of one. */
+static bool skip_mark(struct json_texts *t, struct span *in)
+{
+	static const char mark[] = "\xEF\xBB\xBF";
+
+	while (t->mark < sizeof(mark) - 1 && in->n > 0 && *in->p == mark[t->mark]) {
+		*in = span_skip(*in, 1);
+		t->mark++;
+	}
+	t->begun = in->n > 0;
+	return !t->begun || t->mark == 0 || t->mark == sizeof(mark) - 1;
+}
+
 static void skip_space(struct span *in)
 {
 	while (in->n > 0 && is_space(*in->p))
@@ -44,6 +57,8 @@ enum json_texts_got json_texts_next(struct json_texts *t, struct span *in, size_
 		buf_free(&t->text);
 		t->told = false;
 	}
+	if (!t->begun && !skip_mark(t, in))
+		return JSON_TEXTS_GARBAGE;
 	if (t->depth == 0) {
 		skip_space(in);
 		if (in->n == 0)

@@ -1,7 +1,8 @@
 /*
  * The body of an HTTP answer as a stream of JSON texts: in practice one, but there are servers that write several, one
  * behind the other, and leave the body open. Finds where each ends, by brackets and quotes alone; whether it is valid
- * is for its reader to say. Objects and arrays only, as every message is one or the other.
+ * is for its reader to say. Objects and arrays only, as every message is one or the other. A byte order mark at the beginning
+ * of the body is passed over (RFC 8259, 8.1).
  */
 #ifndef SLUICE_BACKEND_JSON_TEXTS_H
 #define SLUICE_BACKEND_JSON_TEXTS_H
@@ -13,7 +14,9 @@ struct json_texts {
 	struct buf text; /* the beginning of one whose end has not come */
 	size_t depth;
 	bool quoted, escaped;
-	bool told; /* the text in the buffer is one that the caller has had */
+	bool told;     /* the text in the buffer is one that the caller has had */
+	bool begun;    /* it is not the time for a byte order mark any more */
+	unsigned mark; /* so many bytes of it have come */
 };
 
 enum json_texts_got {

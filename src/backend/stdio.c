@@ -127,18 +127,19 @@ static void notify(struct backend *b, uint64_t session, enum method method, stru
 		stdio_notify(s, method, params);
 }
 
-static void want_updates(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell)
+static void want_updates(
+        struct backend *b, uint64_t session, enum wanted_kind kind, struct span text, bool wanted, bool tell)
 {
 	struct stdio *s = stdio_of(b);
 
-	if (session != s->link->session || (!wanted_set(&s->wanted, uri, wanted) && wanted))
+	if (session != s->link->session || (!wanted_set(&s->wanted, kind, text, wanted) && wanted))
 		return;
 	s->life.held = wanted_any(&s->wanted);
 	if (s->life.state == LIFE_READY) {
 		if (s->handshake.modern)
 			stdio_listen_renew_soon(s);
 		else if (tell)
-			stdio_tell_wanted(s, wanted ? METHOD_RESOURCES_SUBSCRIBE : METHOD_RESOURCES_UNSUBSCRIBE, uri);
+			stdio_tell_wanted(s, kind, text, wanted);
 		stdio_arm(s, life_idle_at(&s->life));
 	} else if (wanted) {
 		stdio_step(s, LIFE_EV_WANT);

@@ -3,13 +3,20 @@
 
 /*
  * News of a modern server: they come while it answers one subscriptions/listen, which asks for changes of its lists and
- * for updates of the resources that somebody wants to hear of. When that changes, another one is sent, and the old one
- * taken back once the new one is acknowledged, so that nothing is missed between the two. A new process is asked anew.
- * That makes resources/subscribe, which a modern server does not know, a request that is answered here.
+ * for news of the resources and tasks that somebody wants to hear of. When that changes, another one is sent, and the
+ * old one taken back once the new one is acknowledged, so that nothing is missed between the two. A new process is
+ * asked anew. That makes resources/subscribe, which a modern server does not know, a request that is answered here.
  */
 
 #define RETRY_MS 1000 /* after the server has ended it */
 #define RETRY_MOST_MS 30000
+
+void stdio_said(void *arg, enum wanted_kind kind, struct span text, bool agreed)
+{
+	struct stdio *s = arg;
+
+	s->base.events->agreed(s->base.arg, s->link->session, kind, text, agreed);
+}
 
 void stdio_listen(struct stdio *s)
 {
@@ -17,6 +24,11 @@ void stdio_listen(struct stdio *s)
 
 	if (wanted_put_listen(&params, &s->handshake.hello, !s->handshake.without_lists, &s->wanted))
 		s->listen.id = stdio_request(s, METHOD_LISTEN, buf_span(&params));
+	wanted_listening(&s->wanted, &s->handshake.hello, s->listen.id);
+	if (!s->handshake.hello.subscribe)
+		wanted_refuse(&s->wanted, WANTED_RESOURCE, stdio_said, s);
+	if (!s->handshake.hello.tasks_extension)
+		wanted_refuse(&s->wanted, WANTED_TASK, stdio_said, s);
 	buf_free(&params);
 }
 
@@ -77,6 +89,8 @@ static bool has_ended(struct stdio *s, uint64_t id, bool refused)
 	}
 	s->listen.id = s->listen.old;
 	s->listen.old = 0;
+	if (refused)
+		wanted_answered(&s->wanted, id, false, stdio_said, s);
 	if (!refused && s->listen.id == 0 && s->life.state == LIFE_READY)
 		timer_set_in(loop_sched(s->loop), &s->listen.timer, wait_ms(++s->listen.failures), renew, s);
 	return true;
@@ -111,6 +125,7 @@ void stdio_listen_acknowledged(struct stdio *s, const struct message *m)
 		return;
 	s->listen.failures = 0;
 	end(s, &s->listen.old);
+	wanted_acknowledged(&s->wanted, s->listen.id, m->params, stdio_said, s);
 }
 
 /* --- a client's own word of it --- */

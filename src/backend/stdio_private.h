@@ -114,8 +114,9 @@ void stdio_cancel(struct stdio *s, uint64_t id, struct span reason);
 /* The process answers no more: what it has asked is lost. */
 void stdio_lose_asks(struct stdio *s);
 
-/* resources/subscribe, or unsubscribe, as a request of our own. */
-void stdio_tell_wanted(struct stdio *s, enum method method, struct span uri);
+/* resources/subscribe, or unsubscribe, as a request of our own, to a legacy server. */
+void stdio_tell_wanted(struct stdio *s, enum wanted_kind kind, struct span text, bool wanted);
+void stdio_said(void *arg, enum wanted_kind kind, struct span text, bool agreed); /* a wanted_said */
 
 /* Takes the call out; its end is the caller's to tell. */
 void stdio_call_left(struct stdio *s, struct backend_call *call, bool answered);

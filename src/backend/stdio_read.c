@@ -35,7 +35,8 @@ static struct backend_call *find_call(const struct stdio *s, struct span raw)
 static bool is_own_answer(struct stdio *s, uint64_t id, const struct message *m)
 {
 	return stdio_first_answer(s, id, m) || stdio_listen_answer(s, id, m) ||
-	       handshake_answer(&s->handshake, id, m, stdio_now(s));
+	       handshake_answer(&s->handshake, id, m, stdio_now(s)) ||
+	       wanted_answered(&s->wanted, id, m->kind == MESSAGE_RESULT, stdio_said, s);
 }
 
 static void on_answer(struct stdio *s, const struct message *m)
@@ -118,8 +119,10 @@ static void on_progress(struct stdio *s, const struct message *m)
 
 	if (call != NULL && call->wants_progress)
 		call->sink->progress(call, m);
+	else if (call == NULL) /* of a task that has begun with an answer, perhaps */
+		s->base.events->notification(s->base.arg, s->link, m);
 	else
-		drop(s, "progress of a call that is not in flight");
+		drop(s, "progress of a call that wants none");
 }
 
 static void ask_for_changed(void *arg)
@@ -214,7 +217,7 @@ static void end_salvaged(struct stdio *s, struct span first, struct span last, e
 
 static bool is_batch(const struct stdio *s, struct span text)
 {
-	return revision_has_batches(s->handshake.hello.revision) && text.p[0] == '[' &&
+	return revision_has_batches(s->handshake.hello.revision) && span_starts(text, SPAN("[")) &&
 	       json_scan(text, s->base.conf->max_depth, NULL, NULL, &(struct json_fault){ 0 });
 }
 
@@ -231,15 +234,23 @@ static void on_text(struct stdio *s, const struct line *line, struct span text)
 	end_salvaged(s, text, text, END_BAD_ANSWER);
 }
 
+/* A byte order mark in front of it is passed over (RFC 8259, 8.1): some libraries begin all that they write with one. */
+static struct span without_mark(struct span text)
+{
+	const struct span mark = SPAN("\xEF\xBB\xBF");
+
+	return span_starts(text, mark) ? span_skip(text, mark.n) : text;
+}
+
 static void on_line(struct stdio *s, const struct line *line)
 {
-	struct span item;
+	struct span text = without_mark(line->text), item;
 
-	if (!is_batch(s, line->text)) {
-		on_text(s, line, line->text);
+	if (!is_batch(s, text)) {
+		on_text(s, line, text);
 		return;
 	}
-	struct json_walk w = json_walk(line->text);
+	struct json_walk w = json_walk(text);
 	while (json_next(&w, NULL, &item))
 		on_text(s, line, item);
 }

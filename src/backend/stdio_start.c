@@ -165,10 +165,12 @@ static void on_list(void *arg, enum list_kind kind, struct item_list *list)
 /* What a new process has to know before the calls come. */
 static void tell_wanted(struct stdio *s)
 {
-	if (s->handshake.modern)
+	if (s->handshake.modern) {
 		stdio_listen(s);
-	else
-		wanted_each(uri, &s->wanted) stdio_tell_wanted(s, METHOD_RESOURCES_SUBSCRIBE, wanted_text(uri));
+		return;
+	}
+	wanted_each(thing, &s->wanted) stdio_tell_wanted(s, thing->kind, wanted_text(thing), true);
+	wanted_refuse(&s->wanted, WANTED_TASK, stdio_said, s);
 }
 
 static void on_done(void *arg, const char *fault)

@@ -102,15 +102,20 @@ uint64_t stdio_request(struct stdio *s, enum method method, struct span params)
 	return id;
 }
 
-void stdio_tell_wanted(struct stdio *s, enum method method, struct span uri)
+void stdio_tell_wanted(struct stdio *s, enum wanted_kind kind, struct span text, bool wanted)
 {
 	struct buf params = { 0 };
 	struct json_writer w = json_writer(&params);
 
+	if (kind != WANTED_RESOURCE)
+		return;
 	json_open(&w, '{');
-	json_member_raw(&w, "uri", uri);
+	json_member_raw(&w, "uri", text);
 	json_close(&w, '}');
-	stdio_request(s, method, buf_span(&params));
+	uint64_t id =
+	        stdio_request(s, wanted ? METHOD_RESOURCES_SUBSCRIBE : METHOD_RESOURCES_UNSUBSCRIBE, buf_span(&params));
+	if (wanted)
+		wanted_asked(&s->wanted, kind, text, id);
 	buf_free(&params);
 }
 

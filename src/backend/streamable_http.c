@@ -119,12 +119,13 @@ static void notify(struct backend *base, uint64_t session, enum method method, s
 		http_note(b, method, params);
 }
 
-static void want_updates(struct backend *base, uint64_t session, struct span uri, bool wanted, bool say)
+static void want_updates(
+        struct backend *base, uint64_t session, enum wanted_kind kind, struct span text, bool wanted, bool say)
 {
 	struct http_backend *b = http_of(base);
 
 	if (session == b->link->session)
-		http_want_updates(b, uri, wanted, say);
+		http_want_updates(b, kind, text, wanted, say);
 }
 
 static void answer(struct backend *base, uint64_t ask, const struct pieces *outcome)

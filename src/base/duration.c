@@ -54,3 +54,16 @@ struct duration_text duration_text(msec_t ms)
 	snprintf(d.text, sizeof(d.text), "%lld%s", (long long)(ms / units[i].ms), units[i].suffix);
 	return d;
 }
+
+struct seconds_text seconds_text(msec_t ms)
+{
+	struct seconds_text t;
+	int n = snprintf(t.text, sizeof(t.text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+
+	while (t.text[n - 1] == '0')
+		n--;
+	if (t.text[n - 1] == '.')
+		n--;
+	snprintf(t.text + n, sizeof(t.text) - (size_t)n, " s");
+	return t;
+}

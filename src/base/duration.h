@@ -19,4 +19,11 @@ struct duration_text {
 /* In the largest unit that needs no fraction: "250ms", "90s", "2m". */
 struct duration_text duration_text(msec_t ms);
 
+struct seconds_text {
+	char text[32];
+};
+
+/* In seconds, as people read a plan: "0.25 s", "13.5 s", "90 s". */
+struct seconds_text seconds_text(msec_t ms);
+
 #endif

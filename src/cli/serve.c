@@ -236,6 +236,26 @@ static bool start_backstop(struct serve *s, struct err *e)
 	return s->backstop != NULL;
 }
 
+/* For the metrics. */
+static void on_facts(void *arg, struct process_facts *facts)
+{
+	const struct serve *s = arg;
+	struct supervisor_stats stats;
+
+	supervisor_stats(s->app.supervisor, &stats);
+	*facts = (struct process_facts){
+		.processes = stats.children,
+		.started = stats.spawned,
+		.orphans_reaped = stats.orphans_reaped,
+		.end_count = STOP_STEP_COUNT,
+	};
+	for (enum stop_step step = 0; step < STOP_STEP_COUNT; step++) {
+		facts->ends[step].step = stop_step_name(step);
+		facts->ends[step].took = supervisor_ended(s->app.supervisor, step);
+	}
+	http_sites_stats(&s->app.sites, &facts->http);
+}
+
 static void make_http_front(struct serve *s)
 {
 	const struct config *c = s->app.config;
@@ -250,11 +270,13 @@ static void make_http_front(struct serve *s)
 		        .total_bytes = c->limits.max_buffered_bytes / REPLAY_PART,
 		        .time_ms = c->session.replay_time_ms },
 		.max_depth = c->limits.max_depth,
+		.max_in_flight = c->limits.max_in_flight,
 		.version = SLUICE_VERSION,
 	};
 	struct logger lg = app_logger(&s->app, "http");
 
 	s->http = http_front_new(s->app.loop, &conf, s->app.gateway, s->lifecycle, &lg);
+	http_front_set_facts(s->http, on_facts, s);
 }
 
 /* Probes answer before any backend is started. */

@@ -7,6 +7,7 @@
 
 #define TIMEOUT_MS 5000
 #define DEPTH_MAX 32
+#define CALLS_MAX 10 /* that are shown */
 
 /* The member as text for a terminal. */
 static const char *text_of(struct arena *a, const struct json_node *node, const char *key)
@@ -33,12 +34,37 @@ static void put_head(struct arena *a, const struct json_node *root, const char *
 }
 
 /* A server without a process has no pid. */
-static struct span cell(const struct json_node *backend, const char *key)
+static struct span cell(const struct json_node *node, const char *key)
 {
-	const struct json_node *child = json_child(backend, key);
+	const struct json_node *child = json_child(node, key);
 	bool nothing = child == NULL || (span_eq(span_of(key), SPAN("pid")) && span_eq(child->text, SPAN("0")));
 
 	return nothing ? SPAN("-") : child->text;
+}
+
+/* A table of the objects in a list, a column for each key; nothing for none, and not more than `most`. */
+struct listing {
+	const char *list;
+	const char *const *keys;
+	const struct table_column *columns;
+	unsigned n, most;
+};
+
+static void put_list(
+        const struct listing *l, const struct json_node *root, unsigned width, bool colour, struct buf *out)
+{
+	const struct json_node *list = json_child(root, l->list);
+	struct table t = table_new(l->columns, l->n);
+	unsigned rows = 0;
+
+	if (list == NULL || list->count == 0)
+		return;
+	for (const struct json_node *node = list->first; node != NULL && rows < l->most; node = node->next, rows++)
+		for (unsigned i = 0; i < l->n; i++)
+			table_add(&t, cell(node, l->keys[i]));
+	buf_add_char(out, '\n');
+	table_print(&t, width, colour, out);
+	table_clear(&t);
 }
 
 static void put_backends(const struct json_node *root, unsigned width, bool colour, struct buf *out)
@@ -47,23 +73,30 @@ static void put_backends(const struct json_node *root, unsigned width, bool colo
 		{ .head = "SERVER", .colour = "36" },
 		{ .head = "STATE" },
 		{ .head = "IN FLIGHT", .right = true },
+		{ .head = "CALLS", .right = true },
 		{ .head = "STARTS", .right = true },
 		{ .head = "RESTARTS", .right = true },
 		{ .head = "PID", .right = true },
 		{ .head = "LAST ERROR", .least = 24 },
 	};
-	static const char *const keys[] = { "name", "state", "in_flight", "starts", "restarts", "pid", "last_error" };
-	const struct json_node *backends = json_child(root, "backends");
-	struct table t = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	static const char *const keys[] = { "name", "state", "in_flight", "calls", "starts", "restarts", "pid",
+		"last_error" };
 
-	if (backends == NULL || backends->count == 0)
-		return;
-	for (const struct json_node *b = backends->first; b != NULL; b = b->next)
-		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-			table_add(&t, cell(b, keys[i]));
-	buf_add_char(out, '\n');
-	table_print(&t, width, colour, out);
-	table_clear(&t);
+	put_list(&(struct listing){ "backends", keys, columns, 8, UINT32_MAX }, root, width, colour, out);
+}
+
+/* The oldest ones: a call that hangs is among them. */
+static void put_calls(const struct json_node *root, unsigned width, bool colour, struct buf *out)
+{
+	static const struct table_column columns[] = {
+		{ .head = "CALL IN FLIGHT", .least = 16 },
+		{ .head = "SERVER", .colour = "36" },
+		{ .head = "CLIENT", .least = 12 },
+		{ .head = "AGE, MS", .right = true },
+	};
+	static const char *const keys[] = { "name", "backend", "client", "age_ms" };
+
+	put_list(&(struct listing){ "calls_in_flight", keys, columns, 4, CALLS_MAX }, root, width, colour, out);
 }
 
 /* The body as it came, or for people. False: it is not what a gateway says. */
@@ -81,6 +114,7 @@ static bool put_status(const struct cli *c, struct span body, const char *host, 
 	} else {
 		put_head(&a, root, host, colour, out);
 		put_backends(root, terminal_width(c->out, c->environment), colour, out);
+		put_calls(root, terminal_width(c->out, c->environment), colour, out);
 	}
 	arena_free(&a);
 	return ok;

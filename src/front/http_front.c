@@ -11,6 +11,9 @@ struct http_front {
 	struct http_front_conf conf;
 	struct logger log;
 	struct probes probes;
+	int64_t started_ms; /* by the wall clock */
+	void (*facts)(void *arg, struct process_facts *facts);
+	void *facts_arg;
 	struct replay *replay;
 	struct endpoint_mcp mcp;
 	struct endpoint_sse *sse;
@@ -50,7 +53,13 @@ struct http_front *http_front_new(struct loop *l, const struct http_front_conf *
 		.conf = *conf,
 		.log = *lg,
 		.gw = gw,
-		.probes = { .gw = gw, .lifecycle = lifecycle, .loop = l, .log = lg->log, .version = conf->version },
+		.probes = { .gw = gw,
+		        .lifecycle = lifecycle,
+		        .loop = l,
+		        .started = loop_now(l),
+		        .log = lg->log,
+		        .version = conf->version },
+		.started_ms = clock_wall_ms(),
 		.mcp = { .gw = gw,
 		        .sched = loop_sched(l),
 		        .max_depth = conf->max_depth,
@@ -122,6 +131,37 @@ static int on_head(void *arg, const struct request_head *head)
 	return guard_check(&f->guard, head);
 }
 
+void http_front_set_facts(struct http_front *f, void (*facts)(void *arg, struct process_facts *facts), void *arg)
+{
+	f->facts = facts;
+	f->facts_arg = arg;
+}
+
+static struct metrics_source metrics_source(const struct http_front *f)
+{
+	return (struct metrics_source){
+		.probes = &f->probes,
+		.main = f->server,
+		.admin = f->admin,
+		.max_connections = f->conf.server.max_connections,
+		.max_buffered_bytes = f->conf.server.max_buffered_bytes,
+		.max_in_flight = f->conf.max_in_flight,
+		.max_sessions = f->conf.max_sessions,
+		.replay_bytes = replay_bytes(f->replay),
+		.max_replay_bytes = f->conf.replay.total_bytes,
+		.started_ms = f->started_ms,
+		.facts = f->facts,
+		.facts_arg = f->facts_arg,
+	};
+}
+
+static void answer_operator(struct http_front *f, struct http_exchange *ex, const struct http_request *req)
+{
+	const struct metrics_source from = metrics_source(f);
+
+	admin_request(&from, ex, req);
+}
+
 static void on_admin_request(void *arg, struct http_exchange *ex, const struct http_request *req)
 {
 	struct http_front *f = arg;
@@ -129,7 +169,7 @@ static void on_admin_request(void *arg, struct http_exchange *ex, const struct h
 	if (probes_is_path(req->head->path))
 		probes_request(&f->probes, ex, req);
 	else if (admin_is_path(req->head->path))
-		admin_request(&f->probes, http_front_late_connections(f), ex, req);
+		answer_operator(f, ex, req);
 	else if (drain_is_path(req->head->path))
 		drain_request(&f->probes, ex, req);
 	else

@@ -20,12 +20,16 @@ struct http_front_conf {
 	size_t max_sessions;
 	struct replay_conf replay;
 	unsigned max_depth;
+	size_t max_in_flight; /* for the metrics */
 	const char *version;
 };
 
 struct http_front *http_front_new(struct loop *l, const struct http_front_conf *conf, struct gateway *gw,
         struct lifecycle *lifecycle, const struct logger *lg);
 void http_front_free(struct http_front **f);
+
+/* What the metrics tell that the front cannot see: to be given before it listens. */
+void http_front_set_facts(struct http_front *f, void (*facts)(void *arg, struct process_facts *facts), void *arg);
 
 /* Where a port listens, and under what. */
 struct http_front_port {

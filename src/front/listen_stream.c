@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "front/event_stream.h"
+#include "front/reply_modern.h"
 #include "front/respond.h"
 
 struct listen_stream {
@@ -62,11 +63,14 @@ static void on_client_gone(void *arg)
 	stream_free(s);
 }
 
-/* Parameters that are not valid are an answer like others; only what was never accepted has a status of its own. */
+/* What is wrong with the request itself is an answer like others; what was never accepted has a status of its own. */
 static void respond_refusal(
         struct http_exchange *ex, const struct http_request *req, enum end_reason why, struct span error)
 {
-	respond(ex, req, why == END_REFUSED ? 200 : end_reason_http_status(why), TYPE_JSON, error);
+	struct pieces json = pieces_of(error);
+	int status = why == END_REFUSED ? reply_modern_status(METHOD_LISTEN, why, &json) : end_reason_http_status(why);
+
+	respond(ex, req, status, TYPE_JSON, error);
 }
 
 void listen_stream_open(struct gateway *gw, struct sched *sched, int scope, struct http_exchange *ex,

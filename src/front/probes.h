@@ -11,7 +11,8 @@
 struct probes {
 	struct gateway *gw;
 	struct lifecycle *lifecycle;
-	const struct loop *loop;
+	struct loop *loop;
+	mono_t started;        /* the process */
 	const struct log *log; /* NULL: none */
 	const char *version;
 };

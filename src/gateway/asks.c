@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "mcp/form.h"
 #include "json/write.h"
 
 #define ID_PREFIX "\"sluice-" /* of our ids, raw; no client numbers its own requests so */
@@ -53,10 +54,10 @@ static void log_refusal(struct slot *slot, const struct message *m, const char *
 {
 	struct gateway *gw = slot->gw;
 
-	if (slot->refused_asks++ > 0 && mono_diff(gw->sched->now, slot->refusal_logged) < LOGGED_EVERY_MS)
+	if (slot->counts->refused_asks++ > 0 && mono_diff(gw->sched->now, slot->refusal_logged) < LOGGED_EVERY_MS)
 		return;
 	log_warn(&gw->log, "ask_refused", why, F_STR("backend", slot->conf->name), F_SPAN("method", m->method),
-	        F_INT("refused", slot->refused_asks));
+	        F_INT("refused", slot->counts->refused_asks));
 	slot->refusal_logged = gw->sched->now;
 }
 
@@ -287,12 +288,20 @@ static bool is_url(const struct message *m)
 	return json_string_is(mode, SPAN("url"));
 }
 
+/* The model may call tools meanwhile: that is a capability of its own. */
+static bool has_tools(struct span params)
+{
+	struct span tools = json_type_of(params) == JSON_OBJECT ? json_member(params, "tools") : SPAN_NONE;
+
+	return span_is_set(tools) && json_type_of(tools) != JSON_NULL;
+}
+
 /* The capability that it takes; 0: nobody can be asked that. */
 static unsigned needed(const struct message *m)
 {
 	switch (m->method_id) {
 	case METHOD_SAMPLING:
-		return CLIENT_SAMPLING;
+		return has_tools(m->params) ? CLIENT_SAMPLING_TOOLS : CLIENT_SAMPLING;
 	case METHOD_ROOTS_LIST:
 		return CLIENT_ROOTS;
 	case METHOD_ELICITATION:
@@ -305,9 +314,9 @@ static unsigned needed(const struct message *m)
 /* ---- elicitations that go on ---- */
 
 /* The raw text of a string between its quotes, or nothing that is of use. */
-static struct span elicitation_id(const struct message *m)
+static struct span elicitation_id(struct span params)
 {
-	struct span id = json_type_of(m->params) == JSON_OBJECT ? json_member(m->params, "elicitationId") : SPAN_NONE;
+	struct span id = json_type_of(params) == JSON_OBJECT ? json_member(params, "elicitationId") : SPAN_NONE;
 	bool usable = json_type_of(id) == JSON_STRING && id.n <= ELICITATION_ID_MAX;
 
 	return usable ? (struct span){ id.p + 1, id.n - 2 } : SPAN_NONE;
@@ -322,10 +331,20 @@ static struct splice elicitation_splice(const struct slot *slot, struct span id,
 	return (struct splice){ .out = { id.p, 0 }, .in = span_of(room) };
 }
 
+struct splice asks_elicitation_begun(
+        struct slot *slot, struct session *session, struct span params, char room[SLOT_PREFIX_MAX])
+{
+	struct span id = elicitation_id(params);
+
+	if (span_is_set(id))
+		elicitations_add(&slot->gw->asks.elicitations, span_of(slot->conf->name), id, session);
+	return elicitation_splice(slot, id, room);
+}
+
 void asks_elicitation_complete(struct slot *slot, const struct message *m)
 {
 	struct gateway *gw = slot->gw;
-	struct span id = elicitation_id(m);
+	struct span id = elicitation_id(m->params);
 	struct session *session =
 	        span_is_set(id) ? elicitations_find(&gw->asks.elicitations, span_of(slot->conf->name), id) : NULL;
 	struct target to = { .session = session };
@@ -354,16 +373,14 @@ static void deliver(struct slot *slot, const struct backend_ask *from, const str
 
 	assert(to->session != NULL); /* or find_target had said so */
 	const struct ask *ask = ask_new(slot, from, to);
-	struct span elicitation = m->method_id == METHOD_ELICITATION ? elicitation_id(m) : SPAN_NONE;
+	struct span elicitation = m->method_id == METHOD_ELICITATION ? m->params : SPAN_NONE;
 	char id[ID_MAX], room[SLOT_PREFIX_MAX];
 
-	if (span_is_set(elicitation))
-		elicitations_add(&gw->asks.elicitations, span_of(slot->conf->name), elicitation, to->session);
 	put_id(id, ask->number);
 	const struct splice splices[] = {
 		{ m->id, span_of(id) },
 		{ m->progress_token, span_of(id) },
-		elicitation_splice(slot, elicitation, room),
+		asks_elicitation_begun(slot, to->session, elicitation, room),
 		tasks_ask_splice(slot, to->call, to->push, m),
 	};
 	struct pieces json = pieces_splice(m->text, splices, sizeof(splices) / sizeof(splices[0]));
@@ -406,6 +423,43 @@ static void refuse_unable(struct slot *slot, const struct backend_ask *ask, cons
 	        "the server asks for something that this client cannot do");
 }
 
+static void deliver_changed(struct slot *slot, const struct backend_ask *ask, const struct target *to,
+        const struct message *m, struct span params)
+{
+	const struct splice splice = { m->params, params };
+	struct pieces json = pieces_splice(m->text, &splice, 1);
+	struct message_fault fault;
+	struct message changed;
+	struct buf text = { 0 };
+
+	pieces_put(&text, &json);
+	bool parsed = message_parse(buf_span(&text), JSON_DEPTH_MAX, &changed, &fault);
+	assert(parsed); /* as it was before, but for that */
+	deliver(slot, ask, to, &changed);
+	buf_free(&text);
+}
+
+/* A form as the client's revision can show it. */
+static void deliver_form(
+        struct slot *slot, const struct backend_ask *ask, const struct target *to, const struct message *m)
+{
+	struct buf params = { 0 };
+
+	switch (form_for(m->params, to->session->info.revision, &params)) {
+	case FORM_STAYS:
+		deliver(slot, ask, to, m);
+		break;
+	case FORM_IMPOSSIBLE:
+		refuse(slot, ask, m, RPC_INVALID_PARAMS, "the client's revision of MCP has no such form",
+		        "the server asks for a form that this client's revision has not got");
+		break;
+	case FORM_CHANGES:
+		deliver_changed(slot, ask, to, m, buf_span(&params));
+		break;
+	}
+	buf_free(&params);
+}
+
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m)
 {
 	struct slot *slot = arg;
@@ -427,6 +481,8 @@ void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message 
 		refuse_unable(slot, ask, m, &to, capability);
 	else if (to.call != NULL && call_is_modern(to.call))
 		park(slot, ask, to.call, m);
+	else if (capability == CLIENT_ELICITATION)
+		deliver_form(slot, ask, &to, m);
 	else
 		deliver(slot, ask, &to, m);
 }
@@ -483,10 +539,16 @@ bool asks_put(struct call *c, enum method method, struct span params, struct inp
 	const struct message like = { .method_id = method, .params = params };
 	const struct target to = { c->session, c, c->session != NULL ? push_for(c->session, c->slot) : NULL };
 	unsigned capability = needed(&like);
-	struct buf text = { 0 };
+	struct buf text = { 0 }, older = { 0 };
 
 	if (capability == 0 || c->session == NULL || !(c->session->info.capabilities & capability) || c->port == NULL)
 		return false;
+	if (capability == CLIENT_ELICITATION) {
+		enum form form = form_for(params, c->session->info.revision, &older);
+		if (form == FORM_IMPOSSIBLE)
+			return false;
+		params = form == FORM_CHANGES ? buf_span(&older) : params;
+	}
 	struct ask *ask = ask_new(c->slot, &(struct backend_ask){ 0 }, &to);
 	ask->input = input;
 	put_request(&text, ask, method, params, is_url(&like));
@@ -494,6 +556,7 @@ bool asks_put(struct call *c, enum method method, struct span params, struct inp
 	c->gw->counts.asks.delivered++;
 	send(&to, &json);
 	buf_free(&text);
+	buf_free(&older);
 	return true;
 }
 
@@ -574,7 +637,7 @@ void asks_session_left(struct gateway *gw, struct session *session)
 			rounds_lost(of_rounds);
 	}
 	elicitations_forget(&gw->asks.elicitations, session);
-	elicitations_forget(&gw->tasks.owners, session);
+	known_tasks_forget(&gw->tasks.known, session);
 }
 
 void asks_cut(struct gateway *gw)

@@ -21,6 +21,8 @@
 #include "gateway/elicitations.h"
 #include "gateway/gateway.h"
 
+#define SLOT_PREFIX_MAX 48 /* a server's name and a slash */
+
 struct slot;
 
 struct asks {
@@ -32,6 +34,13 @@ struct asks {
 /* From the backends. */
 void asks_on_ask(void *arg, const struct backend_ask *ask, const struct message *m);
 void asks_on_ask_ended(void *arg, uint64_t id);
+
+/*
+ * An elicitation with these params (raw JSON, or not set) is shown to that client. Returns the splice that gives its
+ * id the server's name in front where there are several; `room` holds that as long as the splice lives.
+ */
+struct splice asks_elicitation_begun(
+        struct slot *slot, struct session *session, struct span params, char room[SLOT_PREFIX_MAX]);
 
 /* notifications/elicitation/complete: for the client that was asked. */
 void asks_elicitation_complete(struct slot *slot, const struct message *m);

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/duration.h"
+
 #define DURATION_MOST_MS ((msec_t)1 << 31) /* products of two of them fit */
 #define BAR_COLUMNS 30
 
@@ -101,27 +103,9 @@ const char *budget_clip_sentence(enum budget_clip clip)
 	return clips[i].sentence;
 }
 
-/* "13.5 s": short enough to be passed by value, so that a line of the plan is one printf */
-struct seconds {
-	char text[32];
-};
-
-static struct seconds seconds(msec_t ms)
+static struct seconds_text since_t0(const struct budget *b, mono_t at)
 {
-	struct seconds s;
-	int n = snprintf(s.text, sizeof(s.text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
-
-	while (s.text[n - 1] == '0')
-		n--;
-	if (s.text[n - 1] == '.')
-		n--;
-	snprintf(s.text + n, sizeof(s.text) - (size_t)n, " s");
-	return s;
-}
-
-static struct seconds since_t0(const struct budget *b, mono_t at)
-{
-	return seconds(mono_diff(at, b->t0));
+	return seconds_text(mono_diff(at, b->t0));
 }
 
 static size_t bar_column(const struct budget *b, mono_t at)
@@ -136,7 +120,7 @@ static void print_phase(const struct budget *b, const char *name, mono_t from, m
 	size_t first = bar_column(b, from), past = bar_column(b, until);
 
 	buf_printf(out, "  %-18s%10s%10s%10s   |", name, since_t0(b, from).text, since_t0(b, until).text,
-	        seconds(mono_diff(b->killed, from)).text);
+	        seconds_text(mono_diff(b->killed, from)).text);
 	for (size_t column = 0; column < BAR_COLUMNS; column++)
 		buf_add_char(out, column >= first && column < past ? '#' : ' ');
 	buf_add(out, SPAN("|\n"));
@@ -145,12 +129,14 @@ static void print_phase(const struct budget *b, const char *name, mono_t from, m
 static void print_rules(const struct budget *b, const struct lifecycle_conf *conf, struct buf *out)
 {
 	buf_printf(out, "  Lame-duck ends after %s if no request came for %s, at the latest after %s.\n",
-	        since_t0(b, b->lame_duck_min).text, seconds(conf->lame_duck_quiet_ms).text,
+	        since_t0(b, b->lame_duck_min).text, seconds_text(conf->lame_duck_quiet_ms).text,
 	        since_t0(b, b->lame_duck_end).text);
 	buf_printf(out, "  Draining ends with the last call; at %s calls older than %s are cut.\n",
-	        since_t0(b, b->stop).text, seconds(mono_diff(b->stop, b->lame_duck_end)).text);
-	buf_printf(out, "  A server has at most %s after the end of its stdin and %s after SIGTERM, then SIGKILL.\n",
-	        seconds(b->stop_eof_ms).text, seconds(b->stop_term_ms).text);
+	        since_t0(b, b->stop).text, seconds_text(mono_diff(b->stop, b->lame_duck_end)).text);
+	if (b->stop_eof_ms + b->stop_term_ms > 0) /* or there is none */
+		buf_printf(out,
+		        "  A server has at most %s after the end of its stdin and %s after SIGTERM, then SIGKILL.\n",
+		        seconds_text(b->stop_eof_ms).text, seconds_text(b->stop_term_ms).text);
 	buf_printf(out,
 	        "  Should the process hang, it ends itself by force at %s; the kubelet's SIGKILL comes at %s.\n",
 	        since_t0(b, b->backstop).text, since_t0(b, b->killed).text);
@@ -160,8 +146,8 @@ void budget_print(const struct budget *b, const struct lifecycle_conf *conf, str
 {
 	buf_printf(out, "Shutdown plan: %s from SIGTERM to SIGKILL", since_t0(b, b->killed).text);
 	if (conf->pre_stop_ms > 0)
-		buf_printf(out, " (gracePeriod %s, preStop takes %s of it)", seconds(conf->grace_ms).text,
-		        seconds(least(conf->pre_stop_ms, conf->grace_ms)).text);
+		buf_printf(out, " (gracePeriod %s, preStop takes %s of it)", seconds_text(conf->grace_ms).text,
+		        seconds_text(least(conf->pre_stop_ms, conf->grace_ms)).text);
 	buf_printf(out, "\n\n  %-18s%10s%10s%10s   |%-15s%15s|\n", "phase", "start", "bound", "left", "SIGTERM",
 	        "SIGKILL");
 	print_phase(b, "lame_duck", b->t0, b->lame_duck_end, out);

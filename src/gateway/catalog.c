@@ -63,7 +63,7 @@ void catalog_free(struct catalog **cp)
 	for (enum list_kind kind = 0; kind < LIST_KINDS; kind++) {
 		for (size_t i = 0; i < c->count; i++)
 			part_clear(&c->servers[i].parts[kind]);
-		view_clear(&c->merged[kind].view);
+		views_clear(c->merged[kind].views);
 		map_free(&c->merged[kind].by_name);
 		free(c->merged[kind].entries);
 	}
@@ -167,7 +167,7 @@ bool catalog_set(struct catalog *c, size_t server, enum list_kind kind, struct i
 	gather(c, kind);
 	bool changed = merged_differ(&before, m);
 	if (changed)
-		view_clear(&m->view);
+		views_clear(m->views);
 	*own_changed = parts_differ(&old, p);
 	free(before.entries);
 	part_clear(&old);

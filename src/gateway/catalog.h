@@ -54,6 +54,9 @@ size_t catalog_count(const struct catalog *c, int scope, enum list_kind kind);
  */
 bool catalog_page(struct catalog *c, int scope, enum list_kind kind, struct span cursor, struct buf *out);
 
+/* The same for a legacy client: without an outputSchema that is not of an object (mcp/structured.h). */
+bool catalog_page_legacy(struct catalog *c, int scope, enum list_kind kind, struct span cursor, struct buf *out);
+
 struct route {
 	size_t server;
 	struct span name;           /* as the server knows it: part of the text that was asked for */

@@ -5,6 +5,7 @@
 #include "gateway/catalog_private.h"
 #include "json/scan.h"
 #include "json/write.h"
+#include "mcp/rewrite.h"
 
 /*
  * A cursor names a place in the order of the configuration, not an offset, so that a walk goes on where it was when a
@@ -106,16 +107,21 @@ static size_t find_place(const struct catalog *c, int scope, enum list_kind kind
 	return low;
 }
 
-static void put_item(const struct catalog *c, int scope, const struct entry *e, struct buf *out)
+static void put_item(const struct catalog *c, int scope, const struct entry *e, bool legacy, struct buf *out)
 {
-	buf_add(out, span_cut(e->item, e->prefix_at));
-	if (scope == SCOPE_ALL && e->name.n > e->key.n)
-		buf_add(out, c->servers[e->server].prefix);
-	buf_add(out, span_skip(e->item, e->prefix_at));
+	bool prefixed = scope == SCOPE_ALL && e->name.n > e->key.n;
+	const struct splice splices[] = {
+		{ { e->item.p + e->prefix_at, 0 }, prefixed ? c->servers[e->server].prefix : SPAN("") },
+		{ legacy ? e->hidden : SPAN_NONE, SPAN("") },
+	};
+	struct pieces item = pieces_splice(e->item, splices, 2);
+
+	pieces_put(out, &item);
 }
 
 /* Writes the page that starts at the place, and returns the place where the next one does. */
-static struct place put_page(const struct catalog *c, int scope, enum list_kind kind, struct place at, struct buf *out)
+static struct place put_page(
+        const struct catalog *c, int scope, enum list_kind kind, struct place at, bool legacy, struct buf *out)
 {
 	size_t i = find_place(c, scope, kind, at), count = catalog_count(c, scope, kind);
 	size_t end = count - i > c->page_items ? i + c->page_items : count;
@@ -125,7 +131,7 @@ static struct place put_page(const struct catalog *c, int scope, enum list_kind 
 	for (size_t k = i; k < end; k++) {
 		if (k > i)
 			buf_add_char(out, ',');
-		put_item(c, scope, entry_at(c, scope, kind, k), out);
+		put_item(c, scope, entry_at(c, scope, kind, k), legacy, out);
 	}
 	buf_add_char(out, ']');
 	if (end < count) {
@@ -138,12 +144,18 @@ static struct place put_page(const struct catalog *c, int scope, enum list_kind 
 	return next;
 }
 
-void view_clear(struct view *v)
+static void view_clear(struct view *v)
 {
 	for (size_t i = 0; i < v->count; i++)
 		free((char *)(uintptr_t)v->pages[i].text.p);
 	free(v->pages);
 	*v = (struct view){ 0 };
+}
+
+void views_clear(struct view views[VIEWS])
+{
+	for (int i = 0; i < VIEWS; i++)
+		view_clear(&views[i]);
 }
 
 static bool same_place(struct place a, struct place b)
@@ -171,9 +183,11 @@ static void keep_page(struct view *v, struct place from, struct place next, stru
 	v->pages[v->count++] = (struct page){ from, next, { span_dup(text), text.n } };
 }
 
-bool catalog_page(struct catalog *c, int scope, enum list_kind kind, struct span cursor, struct buf *out)
+static bool page(
+        struct catalog *c, int scope, enum list_kind kind, struct span cursor, bool legacy, struct buf *out)
 {
-	struct view *v = scope == SCOPE_ALL ? &c->merged[kind].view : &c->servers[scope].parts[kind].view;
+	struct view *views = scope == SCOPE_ALL ? c->merged[kind].views : c->servers[scope].parts[kind].views;
+	struct view *v = &views[legacy ? VIEW_LEGACY : VIEW_WHOLE];
 	struct place first = { scope == SCOPE_ALL ? 0 : (size_t)scope, 0 }, at = first;
 
 	if (span_is_set(cursor) && !get_cursor(c, scope, kind, cursor, &at))
@@ -184,8 +198,18 @@ bool catalog_page(struct catalog *c, int scope, enum list_kind kind, struct span
 		return true;
 	}
 	size_t start = buf_size(out);
-	struct place next = put_page(c, scope, kind, at, out);
+	struct place next = put_page(c, scope, kind, at, legacy, out);
 	if (is_due(v, at, first))
 		keep_page(v, at, next, span_skip(buf_span(out), start));
 	return true;
+}
+
+bool catalog_page(struct catalog *c, int scope, enum list_kind kind, struct span cursor, struct buf *out)
+{
+	return page(c, scope, kind, cursor, false, out);
+}
+
+bool catalog_page_legacy(struct catalog *c, int scope, enum list_kind kind, struct span cursor, struct buf *out)
+{
+	return page(c, scope, kind, cursor, true, out);
 }

@@ -2,8 +2,18 @@
 #include "gateway/catalog_private.h"
 #include "gateway/uri_template.h"
 #include "json/scan.h"
+#include "mcp/bridge.h"
+#include "mcp/structured.h"
 
-enum { SLOT_KEY, SLOT_ANNOTATIONS, SLOT_READ_ONLY, SLOT_IDEMPOTENT, SLOT_EXECUTION, SLOT_TASK_SUPPORT };
+enum {
+	SLOT_KEY,
+	SLOT_ANNOTATIONS,
+	SLOT_READ_ONLY,
+	SLOT_IDEMPOTENT,
+	SLOT_EXECUTION,
+	SLOT_TASK_SUPPORT,
+	SLOT_OUTPUT_SCHEMA
+};
 
 static bool any_matches(const char *const *globs, struct span text)
 {
@@ -18,6 +28,17 @@ bool server_allows(const struct server *s, struct span tool)
 	if (s->include != NULL && !any_matches(s->include, tool))
 		return false;
 	return s->exclude == NULL || !any_matches(s->exclude, tool);
+}
+
+/* What a legacy client cannot read of a tool: a schema of another result than an object. */
+static struct span hidden_part(struct span output_schema)
+{
+	struct bridge b;
+
+	if (!span_is_set(output_schema) || structured_schema_is_legacy(output_schema))
+		return SPAN_NONE;
+	bridge_drop(&b, output_schema);
+	return b.splices[0].out;
 }
 
 /* False for an item that nobody could name: no object, no key, a key that is no string or is there twice. */
@@ -36,6 +57,7 @@ static bool read_item(struct arena *a, enum list_kind kind, struct span item, st
 		{ list_key(kind), SLOT_KEY, NULL },
 		{ "annotations", SLOT_ANNOTATIONS, hints },
 		{ "execution", SLOT_EXECUTION, execution },
+		{ "outputSchema", SLOT_OUTPUT_SCHEMA, NULL },
 		{ NULL, 0, NULL },
 	};
 	struct json_found found;
@@ -52,6 +74,7 @@ static bool read_item(struct arena *a, enum list_kind kind, struct span item, st
 		.prefix_at = (size_t)(key.p + 1 - item.p),
 		.read_only = json_type_of(found.slot[SLOT_READ_ONLY]) == JSON_TRUE,
 		.idempotent = json_type_of(found.slot[SLOT_IDEMPOTENT]) == JSON_TRUE,
+		.hidden = kind == LIST_TOOLS ? hidden_part(found.slot[SLOT_OUTPUT_SCHEMA]) : SPAN_NONE,
 		.only_as_task = json_string_is(found.slot[SLOT_TASK_SUPPORT], SPAN("required")),
 	};
 	return true;
@@ -114,7 +137,7 @@ void part_fill(
 
 void part_clear(struct part *p)
 {
-	view_clear(&p->view);
+	views_clear(p->views);
 	map_free(&p->by_key);
 	item_list_free(&p->list);
 	arena_free(&p->arena);

@@ -19,6 +19,7 @@ struct entry {
 	struct span key;     /* its name or URI, decoded, as the server knows it */
 	struct span name;    /* ... as the merged list has it */
 	struct span pattern; /* of a template, compiled */
+	struct span hidden;  /* a part of `item` that legacy clients cannot read, and do not get; or not set */
 	size_t prefix_at;    /* where in `item` a prefix goes: behind the quote that opens the key's string */
 	size_t server, own_index;
 	size_t merged_index; /* among those of its server that are shown */
@@ -49,6 +50,8 @@ struct view {
 	size_t count;
 };
 
+enum { VIEW_WHOLE, VIEW_LEGACY, VIEWS };
+
 /* One list of one server. */
 struct part {
 	bool known; /* the server has given one */
@@ -59,7 +62,7 @@ struct part {
 	struct map by_key;
 	struct repetition *repeated;
 	size_t unusable;
-	struct view view;
+	struct view views[VIEWS];
 };
 
 /* One merged list. */
@@ -67,7 +70,7 @@ struct merged {
 	struct entry **entries;
 	size_t count;
 	struct map by_name; /* to the owner */
-	struct view view;
+	struct view views[VIEWS];
 };
 
 struct server {
@@ -108,6 +111,6 @@ void part_fill(
 void part_clear(struct part *p);
 
 /* Forgets the pages: the list has changed. */
-void view_clear(struct view *v);
+void views_clear(struct view views[VIEWS]);
 
 #endif

@@ -55,7 +55,7 @@ struct gateway *gateway_new(
 	list_init(&gw->listens);
 	put_server_info(gw);
 	elicitations_init(&gw->asks.elicitations);
-	elicitations_init(&gw->tasks.owners);
+	known_tasks_init(&gw->tasks.known);
 	subscriptions_init(&gw->subscriptions);
 	sessions_watch(sessions, on_session_dropped, gw);
 	gw->slot_count = conf->server_count;
@@ -78,6 +78,7 @@ void gateway_free(struct gateway **gwp)
 	*gwp = NULL;
 	assert(gw->in_flight == 0);
 	listens_forget(gw);
+	post_cancel(&gw->listens_post);
 	list_each (node, sessions_all(gw->sessions))
 		subscribe_leave(gw, &list_entry(node, struct session, node)->subscriber);
 	subscriptions_clear(&gw->subscriptions);
@@ -92,7 +93,7 @@ void gateway_free(struct gateway **gwp)
 	for (size_t i = 0; i < gw->slot_count; i++)
 		slot_free(gw->slots[i]);
 	elicitations_clear(&gw->asks.elicitations);
-	elicitations_clear(&gw->tasks.owners);
+	known_tasks_clear(&gw->tasks.known);
 	map_free(&gw->asks.by_number);
 	map_free(&gw->parks.by_number);
 	catalog_free(&gw->catalog);
@@ -153,6 +154,7 @@ bool gateway_scope(const struct gateway *gw, struct span server, int *scope)
 void gateway_refuse(struct gateway *gw, struct span id, enum end_reason why, struct buf *out)
 {
 	gw->counts.refused++;
+	gw->counts.overloaded += why == END_OVERLOADED;
 	rpc_put_end(out, id, &(struct rpc_end){ .why = why, .outcome = OUTCOME_NOT_SENT });
 }
 
@@ -167,30 +169,45 @@ static bool is_full(const struct gateway *gw, const struct session *s)
 	       (s != NULL && s->call_count >= gw->conf.max_in_flight_per_session);
 }
 
+/* A retry of ours whose call is not parked. False: it is answered. */
+static bool may_run_again(struct call *c, const struct message *m)
+{
+	const char *fault;
+
+	switch (url_needed_redeem(c->gw, m, &fault)) {
+	case REDO_RUNS:
+		c->retry_fault = NULL;
+		return true;
+	case REDO_DECLINED:
+		call_give_up(c, span_of(fault));
+		return false;
+	case REDO_REFUSED:
+		break;
+	}
+	call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
+	return false;
+}
+
 static struct call *submit(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const struct refusal *refusal)
 {
-	bool retry = meta != NULL && park_is_retry(m);
-	const char *fault = NULL;
+	bool retry = meta != NULL && request_state_is_ours(m);
 
 	if (retry) {
+		const char *fault;
 		struct call *parked = park_resume(gw, session, scope, m, meta, port, arg, &fault);
 		if (parked != NULL)
 			return parked;
 	}
 	if (gw->refusing || is_full(gw, session)) {
-		gw->counts.refused++;
 		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
-		rpc_put_end(
-		        refusal->json, m->id, &(struct rpc_end){ .why = *refusal->why, .outcome = OUTCOME_NOT_SENT });
+		gateway_refuse(gw, m->id, *refusal->why, refusal->json);
 		return NULL;
 	}
 	struct call *c = call_new(gw, session, scope, m, meta, port, arg);
 	if (meta != NULL && c->client.level < gw->level)
 		news_level(gw);
-	if (retry)
-		call_fail(c, RPC_INVALID_PARAMS, span_of(fault));
-	else
+	if (!retry || may_run_again(c, m))
 		serve_request(c, m);
 	return c;
 }
@@ -252,6 +269,8 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		.in_flight = gw->in_flight,
 		.parked = gw->parks.parked,
 		.sessions = (unsigned)sessions_count(gw->sessions),
+		.streams = gw->push_count,
+		.listens = gw->listen_count,
 		.configured = (unsigned)gw->slot_count,
 	};
 	for (size_t i = 0; i < gw->slot_count; i++) {
@@ -374,6 +393,7 @@ void gateway_count_dropped(struct gateway *gw)
 void gateway_count_reload(struct gateway *gw, enum reload_result result)
 {
 	gw->counts.reloads[result]++;
+	gw->counts.reload_refused = result == RELOAD_REFUSED;
 }
 
 const char *reload_result_name(enum reload_result result)

@@ -13,6 +13,7 @@
 #define SLUICE_GATEWAY_GATEWAY_H
 
 #include "backend/backend.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "base/sched.h"
 #include "gateway/catalog.h"
@@ -179,6 +180,8 @@ struct gateway_state {
 	unsigned in_flight;
 	unsigned parked; /* calls at servers whose clients are to come back with what was asked */
 	unsigned sessions, connected, configured;
+	unsigned streams; /* open for what belongs to no call: of legacy sessions */
+	unsigned listens; /* ... and of modern clients */
 };
 void gateway_state(const struct gateway *gw, struct gateway_state *state);
 
@@ -222,13 +225,56 @@ struct ledger_counts {
 	uint64_t ended[END_REASON_COUNT];
 	uint64_t not_sent, unknown; /* by outcome */
 	uint64_t refused;           /* not accepted: draining, overloaded */
+	uint64_t overloaded;        /* those of them for which there was no room */
 	uint64_t dropped_messages;  /* log and progress messages that nobody could be given */
 	uint64_t reloads[RELOAD_RESULT_COUNT];
+	bool reload_refused; /* the last one was */
+	uint64_t listens;    /* that were opened */
 	struct ask_counts asks;
 };
 const struct ledger_counts *gateway_counts(const struct gateway *gw);
 void gateway_count_dropped(struct gateway *gw); /* a front dropped a message for a slow reader */
 void gateway_count_reload(struct gateway *gw, enum reload_result result);
+
+/* What became of the calls at one server, by whatever process of it, also when the configuration has replaced it. */
+struct server_counts {
+	uint64_t ended[END_REASON_COUNT];
+	uint64_t not_sent, unknown; /* by outcome */
+	uint64_t refused_asks;      /* its own requests that no client could be asked */
+	struct histogram call_ms;   /* from accepted to ended, all of them */
+	struct histogram start_ms;  /* of starts that came to ready */
+	/* private: those that count here, and what backends that are gone had counted */
+	unsigned users;
+	uint64_t starts, restarts, dropped;
+};
+
+/* For people and for metrics: server `i`. Texts and counts are good until the next turn. */
+struct server_view {
+	const char *name, *startup, *transport; /* transport: NULL, not known yet */
+	msec_t state_ms;                        /* so long ago its state was another one */
+	struct backend_stats stats;             /* its counts since it was configured */
+	const struct server_counts *counts;
+};
+void gateway_server(const struct gateway *gw, size_t i, struct server_view *view);
+
+/* The calls in flight, the oldest first, at most `max`; names are cut. Returns how many. */
+#define VIEW_TEXT_MAX 128
+struct call_view {
+	char name[VIEW_TEXT_MAX + 1]; /* the tool's, the prompt's or the resource's; may be empty */
+	char client[SESSION_NAME_MAX + 1];
+	const char *method, *server; /* server: NULL, none */
+	msec_t age_ms;
+};
+size_t gateway_calls(const struct gateway *gw, struct call_view *views, size_t max);
+
+/* The sessions, those that were used last first, likewise. */
+struct session_view {
+	const char *client, *client_version;
+	struct span revision;
+	unsigned calls, streams;
+	msec_t unused_ms; /* so long ago it was used */
+};
+size_t gateway_sessions(const struct gateway *gw, struct session_view *views, size_t max);
 
 struct catalog *gateway_catalog(struct gateway *gw);
 struct backend *gateway_backend(const struct gateway *gw, size_t i);

@@ -2,8 +2,9 @@
  * What the sources of the gateway share: gateway.c (construction, the entrance), slot.c (a server and its leaving),
  * reload.c (other servers), initialize.c, discover.c (the same for modern clients), call.c (the ledger), routing.c
  * (which server serves a request), lists.c, listen.c (streams of news for modern clients), news.c (what comes up from
- * the servers), asks.c (what they ask), park.c (... of modern clients), tasks.c (calls that go on after their answer),
- * and lease.c (whose turn it is at one that is leased).
+ * the servers), asks.c (what they ask), park.c (... of modern clients), request_state.c (how those come back),
+ * url_needed.c (what servers want before they begin), tasks.c (calls that go on after their answer), lease.c (whose turn
+ * it is at one that is leased), and view.c (what is shown to people).
  */
 #ifndef SLUICE_GATEWAY_GATEWAY_PRIVATE_H
 #define SLUICE_GATEWAY_GATEWAY_PRIVATE_H
@@ -14,12 +15,13 @@
 #include "gateway/listen.h"
 #include "gateway/park.h"
 #include "gateway/park_token.h"
+#include "gateway/request_state.h"
 #include "gateway/rounds.h"
 #include "gateway/subscriptions.h"
 #include "gateway/tasks.h"
+#include "gateway/url_needed.h"
 #include "json/write.h"
 
-#define SLOT_PREFIX_MAX 48     /* a server's name and a slash */
 #define REQUIRED_LOSS_MS 30000 /* of a required server, before readiness fails, if that is configured */
 
 /* A configured server and what we know of it. */
@@ -49,8 +51,9 @@ struct slot {
 	struct list waiting; /* isolation "lease": calls that wait for their turn, not among `calls` */
 	unsigned leases;     /* ... and those that have it */
 	bool leased_alone;   /* ... which is one, of a client that the server may ask something */
-	uint64_t refused_asks;
 	mono_t refusal_logged;
+	struct server_counts *counts; /* shared with those of its name before it and after it */
+	mono_t state_since, started_at;
 };
 
 struct gateway {
@@ -66,6 +69,8 @@ struct gateway {
 	struct asks asks;
 	struct subscriptions subscriptions;
 	struct parks parks;
+	struct redos redos;
+	uint64_t process; /* a number of this one, in requestStates; 0: not chosen yet */
 	struct tasks tasks;
 	struct list calls;  /* all that have not ended */
 	unsigned in_flight; /* their number */
@@ -78,8 +83,10 @@ struct gateway {
 	struct timer settled_timer;
 	struct list listens; /* struct listen: streams of modern clients */
 	unsigned listen_count;
-	uint64_t listens_opened; /* since the start */
-	struct buf warnings;     /* about the catalog, as last logged */
+	uint64_t listens_opened;  /* since the start */
+	struct post listens_post; /* servers have said what they agree to */
+	unsigned push_count;      /* open streams of news, of all sessions */
+	struct buf warnings;      /* about the catalog, as last logged */
 	struct timer loss_timer;
 	struct timer first_try_timer; /* those that were started last have had their time */
 	bool refusing;
@@ -107,11 +114,13 @@ struct call {
 	int scope;
 	const struct reply_port *port; /* NULL: nobody waits */
 	void *arg;
+	mono_t began;    /* accepted, this request of it */
 	mono_t deadline; /* maxRequestTimeout, or until when a list waits */
 	struct timer timeout;
 	struct post post;
 	enum end_reason why; /* set with the end */
 	enum outcome outcome;
+	const char *retry_fault; /* why it is not for a legacy server; NULL: it is */
 	bool safe_to_repeat;
 	bool has_lease;
 	bool augmented;    /* a tools/call that asked for a task, of a server that has them */
@@ -124,6 +133,7 @@ struct call {
 	struct slot **candidates;
 	size_t candidate_count, candidate_next;
 	struct span id, token, cursor, uri; /* the client's, raw JSON, in `bytes`, or those of its retry */
+	struct span name;                   /* likewise, for people: one that is very long is not kept */
 	char *retry_bytes;
 	struct buf kept; /* the server's answer, until the client comes back */
 	char bytes[];
@@ -136,6 +146,8 @@ void gateway_refuse(
 /* slot.c */
 #define SLOTS_LEAVING_MAX 64 /* that may finish their calls */
 struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_conf *conf);
+/* Goes on with the counts of the one before it, for a slot that was just made. */
+void slot_succeed(struct slot *slot, struct slot *before);
 void slot_free(struct slot *slot);
 void slot_leave(struct slot *slot);      /* it is in no list of servers any more: stopped and freed when that can be */
 void slot_leave_soon(struct slot *slot); /* a step of that may be due, if it is leaving */
@@ -160,6 +172,7 @@ void call_step(struct call *c, enum call_event event);
 void call_rearm(struct call *c); /* its time begins anew, or stands still while somebody has to answer */
 void call_answer(struct call *c, struct span result);           /* a result of our own */
 void call_fail(struct call *c, int code, struct span sentence); /* a JSON-RPC error of our own */
+void call_give_up(struct call *c, struct span sentence); /* ... or, of a tool, a result that is an error */
 void call_fail_not_found(struct call *c);                       /* ... in the words of its revision, about its URI */
 void call_end_with(struct call *c, enum call_event event, enum end_reason why, enum outcome outcome);
 void call_send(struct call *c, struct slot *slot, const struct message *m, struct splice name);
@@ -192,7 +205,11 @@ void serve_unsubscribe(struct call *c, const struct message *m);
 void subscribe_agreed(struct call *c); /* the server has, to a client's resources/subscribe */
 /* `part`: the session that the server has a part of its own for, 0: it is shared; `tell`: the server does not know yet.
  * False: too many. */
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell);
+bool subscribe_add(
+        struct slot *slot, enum wanted_kind kind, struct subscriber *who, uint64_t part, struct span uri, bool tell);
+void subscribe_remove(struct gateway *gw, struct subscriber *who, const struct resource_name *name);
+/* From the backends: whether the server agrees. */
+void subscribe_said(void *arg, uint64_t session, enum wanted_kind kind, struct span raw, bool yes);
 void subscribe_leave(struct gateway *gw, struct subscriber *who); /* this one wants to hear of nothing any more */
 void subscribe_attached(struct slot *slot);                       /* a new backend, which knows of none yet */
 void subscribe_updated(struct slot *slot, const struct backend_link *from, const struct message *m);

@@ -21,14 +21,21 @@ bool lacking_explains(const struct call *c, const struct message *answer)
 static void put_required(struct json_writer *w, unsigned lacked)
 {
 	json_open(w, '{');
-	if (lacked & CLIENT_SAMPLING)
+	if (lacked & CLIENT_SAMPLING_TOOLS)
+		json_member_raw(w, "sampling", SPAN("{\"tools\":{}}"));
+	else if (lacked & CLIENT_SAMPLING)
 		json_member_raw(w, "sampling", SPAN("{}"));
 	if (lacked & CLIENT_ROOTS)
 		json_member_raw(w, "roots", SPAN("{}"));
-	if (lacked & CLIENT_ELICITATION)
-		json_member_raw(w, "elicitation", SPAN("{\"form\":{}}"));
-	else if (lacked & CLIENT_ELICITATION_URL)
-		json_member_raw(w, "elicitation", SPAN("{\"url\":{}}"));
+	if (lacked & (CLIENT_ELICITATION | CLIENT_ELICITATION_URL)) {
+		json_key(w, "elicitation");
+		json_open(w, '{');
+		if (lacked & CLIENT_ELICITATION)
+			json_member_raw(w, "form", SPAN("{}"));
+		if (lacked & CLIENT_ELICITATION_URL)
+			json_member_raw(w, "url", SPAN("{}"));
+		json_close(w, '}');
+	}
 	json_close(w, '}');
 }
 

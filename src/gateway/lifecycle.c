@@ -17,6 +17,8 @@ struct lifecycle {
 	void *arg;
 	struct logger log;
 	enum phase phase;
+	mono_t entered[PHASE_COUNT]; /* the first of its twins; MONO_NEVER: not yet */
+	mono_t phase_since;
 	bool started;
 	const char *reason; /* of the stop; NULL: there is none */
 	struct budget budget;
@@ -50,7 +52,10 @@ struct lifecycle *lifecycle_new(const struct lifecycle_conf *conf, msec_t longes
 		.log = *lg,
 		.lame_duck_since = MONO_NEVER,
 		.hook = MONO_NEVER,
+		.phase_since = sched->now,
 	};
+	for (enum phase p = 0; p < PHASE_COUNT; p++)
+		l->entered[p] = MONO_NEVER;
 	list_init(&l->waits);
 	return l;
 }
@@ -231,6 +236,7 @@ static void do_unannounce(struct lifecycle *l)
 {
 	timer_stop(l->sched, &l->lame_duck);
 	l->lame_duck_since = l->hook = MONO_NEVER;
+	l->entered[PHASE_LAME_DUCK] = l->entered[PHASE_LAME_DUCK_HELD] = MONO_NEVER;
 	l->ops->announce(l->arg, false);
 	gateway_keep_pushes(l->gw);
 }
@@ -345,15 +351,30 @@ static void perform(struct lifecycle *l, unsigned actions)
 			todo[bit](l);
 }
 
+/* They look the same from outside. */
+static bool are_twins(enum phase a, enum phase b)
+{
+	return span_eq(span_of(phase_name(a)), span_of(phase_name(b)));
+}
+
+static void enter(struct lifecycle *l, enum phase next, enum phase_event event)
+{
+	log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
+	        F_STR("to", phase_name(next)), F_STR("why", phase_event_name(event)));
+	l->phase_since = l->sched->now;
+	for (enum phase p = 0; p < PHASE_COUNT; p++)
+		if (are_twins(p, next))
+			l->entered[p] = l->sched->now;
+}
+
 /* The one place where the phase changes. */
 static void step(struct lifecycle *l, enum phase_event event)
 {
 	if (l->left)
 		return;
 	struct phase_step s = phase_next(l->phase, event);
-	if (!span_eq(span_of(phase_name(s.next)), span_of(phase_name(l->phase)))) /* not from a phase to its twin */
-		log_info(&l->log, "phase", "the phase changes", F_STR("from", phase_name(l->phase)),
-		        F_STR("to", phase_name(s.next)), F_STR("why", phase_event_name(event)));
+	if (!are_twins(s.next, l->phase))
+		enter(l, s.next, event);
 	l->phase = s.next;
 	l->started = l->started || event == PHASE_EV_STARTED;
 	perform(l, s.actions);
@@ -494,6 +515,24 @@ void lifecycle_fronts_done(struct lifecycle *l)
 enum phase lifecycle_phase(const struct lifecycle *l)
 {
 	return l->phase;
+}
+
+void lifecycle_view(const struct lifecycle *l, struct lifecycle_view *view)
+{
+	static const enum phase steps[TIMELINE_STEP_COUNT] = { PHASE_LAME_DUCK, PHASE_DRAINING, PHASE_STOPPING_BACKENDS,
+		PHASE_EXITING };
+	mono_t now = l->sched->now, entered[TIMELINE_STEP_COUNT];
+	bool begun = l->reason != NULL || l->hook.ms != MONO_NEVER.ms;
+	struct budget plan = l->reason != NULL ? l->budget : budget_of_stop(l, now);
+
+	for (unsigned i = 0; i < TIMELINE_STEP_COUNT; i++)
+		entered[i] = l->entered[steps[i]];
+	*view = (struct lifecycle_view){
+		.phase = phase_name(l->phase),
+		.reason = l->reason,
+		.phase_ms = mono_diff(now, l->phase_since),
+	};
+	timeline_make(&view->timeline, &plan, begun, entered, now);
 }
 
 bool lifecycle_is_started(const struct lifecycle *l)

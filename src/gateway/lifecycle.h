@@ -10,6 +10,7 @@
 #include "gateway/budget.h"
 #include "gateway/gateway.h"
 #include "gateway/phase.h"
+#include "gateway/timeline.h"
 
 struct lifecycle;
 
@@ -92,6 +93,14 @@ bool lifecycle_wait(struct lifecycle *l, struct drain_wait *w, msec_t timeout_ms
 void lifecycle_wait_cancel(struct drain_wait *w); /* `done` will not be called */
 
 enum phase lifecycle_phase(const struct lifecycle *l);
+
+/* For people: how the stop goes that has begun, or how one would go. `reason`: NULL without one. */
+struct lifecycle_view {
+	const char *phase, *reason;
+	msec_t phase_ms; /* so long ago it began */
+	struct timeline timeline;
+};
+void lifecycle_view(const struct lifecycle *l, struct lifecycle_view *view);
 
 /* Started once: what /startupz says. Started and not draining: what /readyz says. */
 bool lifecycle_is_started(const struct lifecycle *l);

@@ -4,18 +4,10 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "gateway/listen_filter.h"
+#include "mcp/task.h"
 
-static const struct topic_row {
-	enum listen_topic topic;
-	const char *member;
-	enum list_kind kinds[2]; /* whose changes it tells; one or two */
-	unsigned count;
-} topics[] = {
-	{ LISTEN_TOOLS, "toolsListChanged", { LIST_TOOLS }, 1 },
-	{ LISTEN_PROMPTS, "promptsListChanged", { LIST_PROMPTS }, 1 },
-	{ LISTEN_RESOURCES, "resourcesListChanged", { LIST_RESOURCES, LIST_TEMPLATES }, 2 },
-};
-#define TOPICS (sizeof(topics) / sizeof(topics[0]))
+#define WAIT_MS 5000 /* for servers that do not say whether they agree */
 
 static struct listen *listen_at(struct list *node)
 {
@@ -28,6 +20,7 @@ static void listen_free(struct listen *l)
 	l->gw->listen_count--;
 	subscribe_leave(l->gw, &l->subscriber);
 	post_cancel(&l->post);
+	timer_stop(l->gw->sched, &l->patience);
 	timer_stop(l->gw->sched, &l->goodbye);
 	free(l);
 }
@@ -71,29 +64,16 @@ static struct pieces close_notification(struct listen *l, struct json_writer *w)
 	return pieces_of(buf_span(&l->gw->scratch));
 }
 
-static void put_resources(const struct listen *l, struct json_writer *w)
-{
-	if (l->subscriber.count == 0)
-		return;
-	json_key(w, "resourceSubscriptions");
-	json_open(w, '[');
-	list_each (node, &l->subscriber.all)
-		json_text(w, subscription_uri(node));
-	json_close(w, ']');
-}
-
 static void acknowledge(struct listen *l)
 {
-	struct json_writer w = open_notification(l, METHOD_ACKNOWLEDGED);
-
 	post_cancel(&l->post);
+	timer_stop(l->gw->sched, &l->patience);
+	listen_filter_settle(l);
 	l->acknowledged = true;
+	struct json_writer w = open_notification(l, METHOD_ACKNOWLEDGED);
 	json_key(&w, "notifications");
 	json_open(&w, '{');
-	for (size_t i = 0; i < TOPICS; i++)
-		if (l->topics & topics[i].topic)
-			json_member_bool(&w, topics[i].member, true);
-	put_resources(l, &w);
+	listen_filter_put(l, &w);
 	json_close(&w, '}');
 	struct pieces json = close_notification(l, &w);
 	l->port->opened(l->arg, &json);
@@ -125,61 +105,6 @@ void listen_end(struct listen *l)
 
 /* ---- what is asked for ---- */
 
-/* What is wrong with the filter, or NULL. A topic of which we know nothing is not for us to refuse. */
-static const char *read_filter(const struct message *m, unsigned *wanted)
-{
-	struct span filter = span_is_set(m->params) ? json_member(m->params, "notifications") : SPAN_NONE;
-
-	*wanted = 0;
-	if (json_type_of(filter) != JSON_OBJECT)
-		return "params.notifications must be an object";
-	for (size_t i = 0; i < TOPICS; i++) {
-		enum json_type type = json_type_of(json_member(filter, topics[i].member));
-		if (type == JSON_TRUE)
-			*wanted |= topics[i].topic;
-		else if (type != JSON_FALSE && type != JSON_NONE)
-			return "the members of params.notifications that end in ListChanged must be booleans";
-	}
-	struct span uris = json_member(filter, "resourceSubscriptions"), uri;
-	if (span_is_set(uris) && json_type_of(uris) != JSON_ARRAY)
-		return "params.notifications.resourceSubscriptions must be an array";
-	for (struct json_walk w = json_walk(uris); span_is_set(uris) && json_next(&w, NULL, &uri);)
-		if (json_type_of(uri) != JSON_STRING)
-			return "params.notifications.resourceSubscriptions must be an array of strings";
-	return NULL;
-}
-
-/* Each that a server tells of, at the first one that may have it. */
-static void subscribe_one(struct listen *l, struct span raw, size_t *servers)
-{
-	struct gateway *gw = l->gw;
-	struct buf text = { 0 };
-	struct span uri = json_decode(raw, buf_reserve(&text, raw.n));
-
-	if (subscribe_servers(gw, l->scope, uri, servers) > 0)
-		subscribe_add(gw->slots[servers[0]], &l->subscriber, 0, uri, true);
-	buf_free(&text);
-}
-
-static void subscribe_all(struct listen *l, const struct message *m)
-{
-	struct span uris = json_member(json_member(m->params, "notifications"), "resourceSubscriptions"), uri;
-	size_t *servers = mem_alloc((l->gw->slot_count + 1) * sizeof(*servers));
-
-	for (struct json_walk w = json_walk(uris); span_is_set(uris) && json_next(&w, NULL, &uri);)
-		subscribe_one(l, uri, servers);
-	free(servers);
-}
-
-/* Only what discover shows can be had. */
-static unsigned had(const struct gateway *gw, int scope)
-{
-	struct backend_hello all = offered(gw, scope);
-
-	return (all.tools ? LISTEN_TOOLS : 0) | (all.prompts ? LISTEN_PROMPTS : 0) |
-	       (all.resources ? LISTEN_RESOURCES : 0);
-}
-
 static bool is_full(const struct gateway *gw, const struct session *local)
 {
 	unsigned own = 0;
@@ -199,7 +124,7 @@ static struct listen *listen_new(struct gateway *gw, struct session *local, int 
 	l->gw = gw;
 	l->local = local;
 	l->scope = scope;
-	l->serial = gw->listens_opened++;
+	l->serial = gw->counts.listens++;
 	subscriber_init(&l->subscriber);
 	l->subscriber.is_stream = true;
 	list_append(&gw->listens, &l->node);
@@ -214,31 +139,55 @@ static void count(struct gateway *gw, enum end_reason why)
 	gw->counts.ended[why]++;
 }
 
+static void put_refusal(struct gateway *gw, const struct message *m, const char *fault, struct buf *out)
+{
+	count(gw, END_REFUSED);
+	if (fault != NULL)
+		rpc_put_error(out, m->id, RPC_INVALID_PARAMS, span_of(fault));
+	else
+		tasks_put_lack(out, m->id);
+}
+
 struct listen *gateway_listen(struct gateway *gw, struct session *local, int scope, const struct message *m,
         const struct listen_port *port, void *arg, const struct refusal *refusal)
 {
-	unsigned wanted;
-
 	if (gw->refusing || is_full(gw, local)) {
 		*refusal->why = gw->refusing ? END_DRAINING : END_OVERLOADED;
 		gateway_refuse(gw, m->id, *refusal->why, refusal->json);
 		return NULL;
 	}
-	const char *fault = read_filter(m, &wanted);
-	if (fault != NULL) {
+	const char *fault = listen_filter_fault(m);
+	if (fault != NULL || listen_filter_lacks_extension(m)) {
 		*refusal->why = END_REFUSED;
-		count(gw, END_REFUSED);
-		rpc_put_error(refusal->json, m->id, RPC_INVALID_PARAMS, span_of(fault));
+		put_refusal(gw, m, fault, refusal->json);
 		return NULL;
 	}
 	count(gw, END_RESULT);
 	struct listen *l = listen_new(gw, local, scope, m);
-	l->topics = wanted & had(gw, scope);
-	subscribe_all(l, m);
 	l->port = port;
 	l->arg = arg;
-	post_set(gw->sched, &l->post, on_posted, l);
+	listen_filter_ask(l, m);
+	if (listen_filter_is_settled(l))
+		post_set(gw->sched, &l->post, on_posted, l);
+	else
+		timer_set_in(gw->sched, &l->patience, WAIT_MS, on_posted, l);
 	return l;
+}
+
+static void settle(void *arg)
+{
+	struct gateway *gw = arg;
+
+	list_each (node, &gw->listens) {
+		struct listen *l = listen_at(node);
+		if (!l->acknowledged && listen_filter_is_settled(l))
+			post_set(gw->sched, &l->post, on_posted, l);
+	}
+}
+
+void listens_settle_soon(struct gateway *gw)
+{
+	post_set(gw->sched, &gw->listens_post, settle, gw);
 }
 
 void gateway_unlisten(struct listen *l)
@@ -260,7 +209,7 @@ bool listens_cancel(struct gateway *gw, const struct session *local, struct span
 
 /* ---- news and the end ---- */
 
-static void tell_topic(struct listen *l, const struct topic_row *row)
+static void tell_topic(struct listen *l, const struct listen_topic_row *row)
 {
 	for (unsigned i = 0; i < row->count; i++) {
 		if (!news_concern(l->gw, l->scope, row->kinds[i]))
@@ -281,13 +230,50 @@ void listen_updated(struct listen *l, struct span uri)
 	l->port->message(l->arg, &json);
 }
 
+static bool is_empty(struct span object)
+{
+	struct json_walk w = json_walk(object);
+	struct span value;
+
+	return !json_next(&w, NULL, &value);
+}
+
+/* The listen that it belongs to, instead of the one at the server, if that is named; the text is in the scratch. */
+static struct splice subscription_splice(const struct listen *l, const struct message *m)
+{
+	struct buf *text = &l->gw->scratch;
+	bool has_meta = json_type_of(m->meta) == JSON_OBJECT;
+	struct span old = meta_read(m->meta).subscription;
+
+	if (span_is_set(old))
+		return (struct splice){ .out = old, .in = l->id };
+	buf_reset(text);
+	buf_printf(text, "%s\"" META_SUBSCRIPTION "\":%.*s%s", has_meta ? "" : "\"_meta\":{", SPAN_ARG(l->id),
+	        has_meta ? "" : "}");
+	if (!has_meta || !is_empty(m->meta))
+		buf_add_char(text, ',');
+	return (struct splice){ .out = { (has_meta ? m->meta.p : m->params.p) + 1, 0 }, .in = buf_span(text) };
+}
+
+void listen_task_news(struct listen *l, const struct slot *slot, const struct message *m)
+{
+	if (!l->acknowledged || (span_is_set(m->meta) && json_type_of(m->meta) != JSON_OBJECT))
+		return;
+	const struct splice splices[] = {
+		tasks_id_splice(slot, l->scope, m->task_id),
+		subscription_splice(l, m),
+	};
+	struct pieces json = pieces_splice(m->text, splices, 2);
+	l->port->message(l->arg, &json);
+}
+
 void listens_changed(struct gateway *gw)
 {
 	list_each (node, &gw->listens) {
 		struct listen *l = listen_at(node);
-		for (size_t i = 0; i < TOPICS && l->acknowledged; i++)
-			if (l->topics & topics[i].topic)
-				tell_topic(l, &topics[i]);
+		for (size_t i = 0; i < LISTEN_TOPICS && l->acknowledged; i++)
+			if (l->topics & listen_topics[i].topic)
+				tell_topic(l, &listen_topics[i]);
 	}
 }
 

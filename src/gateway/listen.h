@@ -1,8 +1,9 @@
 /*
  * subscriptions/listen: how a modern client hears of what belongs to no request. A listen is acknowledged with what of
- * its wishes can be had, is fed by the same news as the streams of legacy sessions, and ends with a result when the
- * gateway stops or its server is gone; every message names the request that opened it. It is no call: its acceptance
- * and its acknowledgement are all that the ledger knows, and nothing waits for its end.
+ * its wishes can be had, for which its servers are asked first, is fed by the same news as the streams of legacy
+ * sessions, and ends with a result when the gateway stops or its server is gone; every message names the request that
+ * opened it. It is no call: its acceptance and its acknowledgement are all that the ledger knows, and nothing waits for
+ * its end.
  *
  * The gateway owns listens; a front hears `ended` once, or lets go of one by gateway_unlisten. For the gateway's own
  * sources; fronts see gateway.h.
@@ -16,19 +17,17 @@
 #define LISTENS_MAX 10000          /* in all; beyond: overloaded */
 #define LISTENS_PER_SESSION_MAX 64 /* of one client over stdio */
 
-/* What can be asked for: a bit, and its name in the filter. Templates are told with resources. */
-enum listen_topic { LISTEN_TOOLS = 1, LISTEN_PROMPTS = 2, LISTEN_RESOURCES = 4 };
-
 struct listen {
 	struct list node; /* in the gateway */
 	struct gateway *gw;
 	struct session *local;        /* of a front that is one client; NULL over HTTP */
-	struct subscriber subscriber; /* of resources */
+	struct subscriber subscriber; /* of resources and tasks */
 	int scope;
-	unsigned topics; /* of enum listen_topic: those that were acknowledged */
+	unsigned topics; /* of enum listen_topic (listen_filter.h): those that can be had */
 	bool acknowledged;
 	uint64_t serial; /* among all, for its moment to end */
 	struct post post;
+	struct timer patience; /* with servers that do not say whether they agree */
 	struct timer goodbye;
 	const struct listen_port *port;
 	void *arg;
@@ -38,6 +37,13 @@ struct listen {
 
 /* A resource that it listens for was updated; raw JSON. */
 void listen_updated(struct listen *l, struct span uri);
+
+/* How a task stands for which it listens. */
+struct slot;
+void listen_task_news(struct listen *l, const struct slot *slot, const struct message *m);
+
+/* Servers have said what they agree to: some listens may be acknowledged. */
+void listens_settle_soon(struct gateway *gw);
 
 void listen_end(struct listen *l); /* in good order; it is gone then */
 

@@ -57,6 +57,8 @@ static bool is_offered(const struct call *c)
 
 static void answer_list(struct call *c)
 {
+	bool (*page)(struct catalog *, int, enum list_kind, struct span, struct buf *) =
+	        call_is_modern(c) ? catalog_page : catalog_page_legacy;
 	struct gateway *gw = c->gw;
 
 	if (call_is_modern(c) && !is_offered(c)) {
@@ -65,7 +67,7 @@ static void answer_list(struct call *c)
 	}
 	gw->listed[kind_of_method[c->method]] = true;
 	buf_reset(&gw->scratch);
-	if (catalog_page(gw->catalog, c->scope, kind_of_method[c->method], c->cursor, &gw->scratch))
+	if (page(gw->catalog, c->scope, kind_of_method[c->method], c->cursor, &gw->scratch))
 		call_answer(c, buf_span(&gw->scratch));
 	else
 		call_fail(c, RPC_INVALID_PARAMS, SPAN("params.cursor is not one that was given out"));

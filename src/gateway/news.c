@@ -54,6 +54,7 @@ const struct backend_events gateway_backend_events = {
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_notification,
+	.agreed = subscribe_said,
 	.ask = asks_on_ask,
 	.ask_ended = asks_on_ask_ended,
 };
@@ -79,12 +80,27 @@ static void tell_level(struct slot *slot)
 	slot->backend->ops->tell(slot->backend, METHOD_SET_LEVEL, span_of(params));
 }
 
+/* How long it has been so, and how long a start took. */
+static void note_state(struct slot *slot, enum backend_state now)
+{
+	mono_t at = slot->gw->sched->now;
+
+	if (now == slot->state)
+		return;
+	slot->state_since = at;
+	if (now == BACKEND_STARTING)
+		slot->started_at = at;
+	else if (now == BACKEND_READY && slot->state == BACKEND_STARTING)
+		histogram_add(&slot->counts->start_ms, mono_diff(at, slot->started_at));
+}
+
 static void on_state(void *arg, enum backend_state now, const char *why, unsigned failures)
 {
 	struct slot *slot = arg;
 	struct gateway *gw = slot->gw;
 	bool was_up = slot_is_up(slot);
 
+	note_state(slot, now);
 	slot->state = now;
 	slot->failures = failures;
 	slot->ended = now == BACKEND_STOPPED;
@@ -110,6 +126,7 @@ static void on_hello(void *arg, const struct backend_hello *hello)
 
 	slot->hello = *hello;
 	slot->greeted = true;
+	retry_greeted(slot);
 	lease_greeted(slot);
 }
 
@@ -275,6 +292,10 @@ static void on_notification(void *arg, const struct backend_link *from, const st
 		asks_elicitation_complete(slot, m);
 	else if (m->method_id == METHOD_TASK_STATUS)
 		tasks_status(slot, from, m);
+	else if (m->method_id == METHOD_PROGRESS)
+		tasks_progress(slot, from, m);
+	else if (m->method_id == METHOD_TASK_NEWS)
+		tasks_news(slot, from, m);
 	else if (m->method_id == METHOD_RESOURCE_UPDATED)
 		subscribe_updated(slot, from, m);
 	else
@@ -307,6 +328,7 @@ void gateway_push_open(struct gateway *gw, struct session *session, struct push 
 {
 	push->gw = gw;
 	list_append(&session->pushes, &push->node);
+	gw->push_count++;
 	if (!session->rebuilt)
 		return;
 	session->rebuilt = false;
@@ -320,6 +342,7 @@ void gateway_push_close(struct push *push)
 	if (!list_is_linked(&push->node))
 		return;
 	list_unlink(&push->node);
+	push->gw->push_count--;
 	timer_stop(push->gw->sched, &push->goodbye);
 }
 

@@ -5,12 +5,10 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
-#include "gateway/park_token.h"
+#include "gateway/request_state.h"
 #include "json/write.h"
 
 #define PURPOSE SPAN("park")
-#define STATE_PREFIX "sluice." /* of our requestStates: what has it and cannot be opened is no server's */
-#define STATE_MAX 512
 
 struct question {
 	struct list node;
@@ -43,41 +41,11 @@ static bool may_be_parked(const struct call *c)
 	return c->method == METHOD_TOOLS_CALL || c->method == METHOD_PROMPTS_GET || c->method == METHOD_RESOURCES_READ;
 }
 
-/* As the server wrote it, but for the id by which legacy revisions follow up on a page. */
-static void put_params(struct buf *out, struct span params)
-{
-	struct span key, value;
-	char between = '{';
-
-	for (struct json_walk w = json_walk(params); json_next(&w, &key, &value);) {
-		if (span_eq(key, SPAN("elicitationId")))
-			continue;
-		buf_add_char(out, between);
-		between = ',';
-		buf_add_char(out, '"');
-		buf_add(out, key);
-		buf_add(out, SPAN("\":"));
-		buf_add(out, value);
-	}
-	buf_add(out, between == '{' ? SPAN("{}") : SPAN("}"));
-}
-
-static void put_question(struct buf *out, const struct message *m)
-{
-	buf_add(out, SPAN("{\"method\":"));
-	buf_add(out, m->method);
-	if (span_is_set(m->params)) {
-		buf_add(out, SPAN(",\"params\":"));
-		put_params(out, m->params);
-	}
-	buf_add_char(out, '}');
-}
-
 static void add_question(struct park *p, const struct backend_ask *ask, const struct message *m)
 {
 	struct buf text = { 0 };
 
-	put_question(&text, m);
+	input_required_put_question(&text, m->method, m->params);
 	struct question *q = mem_zalloc(sizeof(*q) + buf_size(&text));
 	q->id = ask->id;
 	q->method = m->method_id;
@@ -122,19 +90,10 @@ static void answer_with_nothing(struct slot *slot, const struct question *q)
 static void put_state(const struct park *p, struct buf *out)
 {
 	struct gateway *gw = p->call->gw;
-	struct park_claims claims = {
-		.process = gw->parks.process,
-		.park = p->number,
-		.turn = p->turn,
-		.expires_ms = clock_wall_ms() + mono_diff(p->call->deadline, gw->sched->now),
-	};
-	struct buf plain = { 0 };
+	struct park_claims claims = { .park = p->number, .turn = p->turn };
 
 	memcpy(claims.digest, p->digest, PARK_DIGEST_BYTES);
-	park_token_encode(&claims, &plain);
-	buf_add(out, SPAN(STATE_PREFIX));
-	seal(sessions_keys(gw->sessions), PURPOSE, buf_span(&plain), out);
-	buf_free(&plain);
+	request_state_put(gw, PURPOSE, &claims, mono_diff(p->call->deadline, gw->sched->now), out);
 }
 
 static void put_key(struct buf *out, unsigned key)
@@ -147,10 +106,7 @@ static void put_input_required(const struct park *p, struct buf *out)
 	struct json_writer w = json_writer(out);
 	struct buf text = { 0 };
 
-	json_open(&w, '{');
-	json_member_text(&w, "resultType", SPAN("input_required"));
-	json_key(&w, "inputRequests");
-	json_open(&w, '{');
+	input_required_open(&w);
 	list_each (node, &p->questions) {
 		const struct question *q = question_at(node);
 		buf_reset(&text);
@@ -158,15 +114,9 @@ static void put_input_required(const struct park *p, struct buf *out)
 		json_key_span(&w, buf_span(&text));
 		json_raw(&w, (struct span){ q->text, q->size });
 	}
-	json_close(&w, '}');
 	buf_reset(&text);
 	put_state(p, &text);
-	json_member_text(&w, "requestState", buf_span(&text));
-	json_key(&w, "_meta");
-	json_open(&w, '{');
-	json_member_raw(&w, META_SERVER, buf_span(&p->call->gw->server_info));
-	json_close(&w, '}');
-	json_close(&w, '}');
+	input_required_close(&w, p->call->gw, buf_span(&text));
 	buf_free(&text);
 }
 
@@ -200,8 +150,6 @@ static struct park *park_new(struct call *c)
 	struct parks *all = &c->gw->parks;
 	struct park *p = NEW(struct park);
 
-	if (all->process == 0)
-		random_bytes(&all->process, sizeof(all->process));
 	*p = (struct park){ .call = c, .number = ++all->last_number };
 	memcpy(p->digest, c->digest, PARK_DIGEST_BYTES);
 	list_init(&p->questions);
@@ -220,7 +168,7 @@ bool park_ask(struct call *c, const struct backend_ask *ask, const struct messag
 		*why = "the server asks something during a request in which a modern client cannot be asked";
 	} else if (gw->refusing) {
 		*why = "the gateway is shutting down";
-	} else if (sessions_keys(gw->sessions) == NULL || (c->park == NULL && gw->parks.by_number.count >= PARKS_MAX) ||
+	} else if (!request_state_can(gw) || (c->park == NULL && gw->parks.by_number.count >= PARKS_MAX) ||
 	           (c->park != NULL && c->park->count == PARK_QUESTIONS_MAX)) {
 		*why = "too much is asked at once";
 	} else {
@@ -281,41 +229,15 @@ void park_leave(struct call *c)
 
 /* ---- the retry ---- */
 
-static struct span state_of(const struct message *m, char room[STATE_MAX])
-{
-	struct span state = json_type_of(m->params) == JSON_OBJECT ? json_member(m->params, "requestState") : SPAN_NONE;
-
-	return json_type_of(state) == JSON_STRING && state.n <= STATE_MAX ? json_decode(state, room) : SPAN_NONE;
-}
-
-bool park_is_retry(const struct message *m)
-{
-	char room[STATE_MAX];
-
-	return span_starts(state_of(m, room), SPAN(STATE_PREFIX));
-}
-
 static struct park *redeem(struct gateway *gw, const struct message *m)
 {
-	unsigned char digest[PARK_DIGEST_BYTES];
 	struct park_claims claims;
-	struct buf plain = { 0 };
-	char room[STATE_MAX];
-	struct span token = span_skip(state_of(m, room), sizeof(STATE_PREFIX) - 1);
-	struct key_ring *keys = sessions_keys(gw->sessions);
-	bool ours = keys != NULL && unseal(keys, PURPOSE, token, &plain) &&
-	            park_token_decode(buf_span(&plain), &claims) && claims.process == gw->parks.process &&
-	            claims.expires_ms > clock_wall_ms();
+	struct park *p = request_state_open(gw, PURPOSE, m, &claims) ? map_get_u64(&gw->parks.by_number, claims.park)
+	                                                             : NULL;
 
-	buf_free(&plain);
-	struct park *p = ours ? map_get_u64(&gw->parks.by_number, claims.park) : NULL;
-	if (p == NULL || p->turn != claims.turn)
+	if (p == NULL || p->turn != claims.turn || memcmp(claims.digest, p->digest, PARK_DIGEST_BYTES) != 0)
 		return NULL;
-	call_digest(m, digest);
-	bool same =
-	        memcmp(digest, p->digest, sizeof(digest)) == 0 && memcmp(digest, claims.digest, sizeof(digest)) == 0;
-	bool waits = p->call->state == CALL_PARKED || p->call->state == CALL_KEPT;
-	return same && waits ? p : NULL;
+	return p->call->state == CALL_PARKED || p->call->state == CALL_KEPT ? p : NULL;
 }
 
 static struct span answer_to(struct span responses, const struct question *q)
@@ -356,12 +278,14 @@ struct call *park_resume(struct gateway *gw, struct session *session, int scope,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const char **fault)
 {
 	struct park *p = redeem(gw, m);
-	struct span responses = json_member(m->params, "inputResponses");
+	struct span responses = m->input_responses;
 
-	*fault = "requestState is not valid or has expired";
+	*fault = REQUEST_STATE_FAULT;
 	if (p == NULL || p->call->scope != scope)
 		return NULL;
-	*fault = "each of params.inputResponses must be an object";
+	*fault = "params.inputResponses must be an object, and each answer in it";
+	if (span_is_set(responses) && json_type_of(responses) != JSON_OBJECT)
+		return NULL;
 	if (!are_objects(p, responses))
 		return NULL;
 	p->turn++;

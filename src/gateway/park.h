@@ -23,7 +23,7 @@ struct park;
 
 struct parks {
 	struct map by_number;
-	uint64_t process, last_number;
+	uint64_t last_number;
 	unsigned parked; /* calls whose clients are to come back */
 };
 
@@ -36,10 +36,7 @@ bool park_ask_ended(struct call *c, uint64_t id);
 /* The server works for the call no more, or nobody will answer: what is still asked is answered so. */
 void park_leave(struct call *c);
 
-/* The request is a retry with a requestState of ours. */
-bool park_is_retry(const struct message *m);
-
-/* The retry of a parked call: the call goes on for this client. NULL: it cannot be redeemed, and *fault says why. */
+/* The retry of a parked call, with a requestState of ours: the call goes on for this client. NULL: it cannot be redeemed, and *fault says why. */
 struct call *park_resume(struct gateway *gw, struct session *session, int scope, const struct message *m,
         const struct request_meta *meta, const struct reply_port *port, void *arg, const char **fault);
 

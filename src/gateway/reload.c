@@ -38,10 +38,11 @@ static void retune(struct slot *slot, const struct backend_conf *conf)
 }
 
 /* Whoever waits for a server that was there before, or has seen its lists, goes on with the new process. */
-static struct slot *successor(const struct slot *old, const struct backend_conf *conf)
+static struct slot *successor(struct slot *old, const struct backend_conf *conf)
 {
 	struct slot *slot = slot_new(old->gw, 0, conf);
 
+	slot_succeed(slot, old);
 	slot->was_up = old->was_up;
 	slot->tried = old->tried && conf->startup != STARTUP_LAZY;
 	slot->down_since = slot_is_up(old) ? old->gw->sched->now : old->down_since;

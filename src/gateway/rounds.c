@@ -86,28 +86,12 @@ void rounds_free(struct call *c)
 
 static void give_up(struct call *c, const char *sentence, struct span what)
 {
-	struct buf text = { 0 }, result = { 0 };
-	struct json_writer w = json_writer(&result);
+	struct buf text = { 0 };
 
 	buf_printf(&text, "%s%.*s", sentence, SPAN_ARG(what));
 	asks_call_left(c);
-	if (c->method != METHOD_TOOLS_CALL) {
-		call_fail(c, RPC_INTERNAL_ERROR, buf_span(&text));
-	} else {
-		json_open(&w, '{');
-		json_key(&w, "content");
-		json_open(&w, '[');
-		json_open(&w, '{');
-		json_member_text(&w, "type", SPAN("text"));
-		json_member_text(&w, "text", buf_span(&text));
-		json_close(&w, '}');
-		json_close(&w, ']');
-		json_member_bool(&w, "isError", true);
-		json_close(&w, '}');
-		call_answer(c, buf_span(&result));
-	}
+	call_give_up(c, buf_span(&text));
 	buf_free(&text);
-	buf_free(&result);
 }
 
 void rounds_lost(struct call *c)

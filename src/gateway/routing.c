@@ -48,6 +48,10 @@ static void send_named(struct call *c, const struct message *m, struct span raw,
 		call_fail(c, RPC_INVALID_PARAMS, kind == LIST_TOOLS ? SPAN("unknown tool") : SPAN("unknown prompt"));
 		return;
 	}
+	if (retry_is_refused(c, gw->slots[route.server])) {
+		call_fail(c, RPC_INVALID_PARAMS, span_of(c->retry_fault));
+		return;
+	}
 	c->safe_to_repeat = route.read_only || route.idempotent;
 	struct splice name = route_name_splice(c, raw, text, route.name);
 	bool of_tool = m->method_id == METHOD_TOOLS_CALL;
@@ -85,6 +89,8 @@ bool route_next_candidate(struct call *c)
 	struct message m;
 	struct message_fault fault;
 
+	while (c->candidate_next < c->candidate_count && retry_is_refused(c, c->candidates[c->candidate_next]))
+		c->candidate_next++;
 	if (c->candidate_next == c->candidate_count)
 		return false;
 	struct slot *slot = c->candidates[c->candidate_next++];
@@ -120,6 +126,12 @@ size_t route_uri(const struct gateway *gw, int scope, struct span uri, size_t *s
 
 void route_to(struct call *c, const struct message *m, const size_t *servers, size_t n)
 {
+	for (; n > 0 && retry_is_refused(c, c->gw->slots[servers[0]]); n--)
+		servers++;
+	if (n == 0) {
+		call_fail(c, RPC_INVALID_PARAMS, span_of(c->retry_fault));
+		return;
+	}
 	keep_candidates(c, m, servers, n);
 	call_send(c, c->gw->slots[servers[0]], m, (struct splice){ .out = SPAN_NONE });
 }

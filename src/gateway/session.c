@@ -44,12 +44,17 @@ static struct span cut_utf8(struct span s, size_t most)
 
 void session_set_text(char *text, struct span json)
 {
+	text_set(text, SESSION_NAME_MAX, json);
+}
+
+void text_set(char *text, size_t most, struct span json)
+{
 	text[0] = '\0';
 	if (json_type_of(json) != JSON_STRING)
 		return;
 	char *room = mem_alloc(json.n);
 	struct span s = json_decode(json, room);
-	s = cut_utf8(span_cut(s, span_find(s, '\0')), SESSION_NAME_MAX);
+	s = cut_utf8(span_cut(s, span_find(s, '\0')), most);
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
 	free(room);

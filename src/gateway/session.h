@@ -53,6 +53,7 @@ struct session {
  * a NUL; empty when `json` is no string.
  */
 void session_set_text(char *text, struct span json);
+void text_set(char *text, size_t most, struct span json); /* the same for a text of `most` + 1 bytes */
 
 struct sessions; /* the table */
 

@@ -13,12 +13,45 @@ struct slot *slot_new(struct gateway *gw, size_t index, const struct backend_con
 {
 	struct slot *slot = NEW(struct slot);
 
-	*slot = (struct slot){ .gw = gw, .index = index, .conf = backend_conf_copy(conf), .wait_until = MONO_NEVER };
+	*slot = (struct slot){
+		.gw = gw,
+		.index = index,
+		.conf = backend_conf_copy(conf),
+		.wait_until = MONO_NEVER,
+		.counts = NEW(struct server_counts),
+		.state_since = gw->sched->now,
+	};
+	slot->counts->users = 1;
 	snprintf(slot->prefix, sizeof(slot->prefix), "%s__", slot->conf->name);
 	list_init(&slot->calls);
 	list_init(&slot->asks);
 	list_init(&slot->waiting);
 	return slot;
+}
+
+static void leave_counts(struct slot *slot)
+{
+	if (--slot->counts->users == 0)
+		free(slot->counts);
+	slot->counts = NULL;
+}
+
+void slot_succeed(struct slot *slot, struct slot *before)
+{
+	leave_counts(slot);
+	slot->counts = before->counts;
+	slot->counts->users++;
+}
+
+/* What its backend has counted is not lost with it: another one of that name goes on from there. */
+static void keep_counts(struct slot *slot)
+{
+	struct backend_stats last;
+
+	slot->backend->ops->stats(slot->backend, &last);
+	slot->counts->starts += last.starts;
+	slot->counts->restarts += last.restarts;
+	slot->counts->dropped += last.dropped;
 }
 
 void slot_free(struct slot *slot)
@@ -27,8 +60,11 @@ void slot_free(struct slot *slot)
 	post_cancel(&slot->leave_post);
 	list_unlink(&slot->in_leaving);
 	asks_forget(slot);
+	if (slot->backend != NULL && slot->counts->users > 1)
+		keep_counts(slot);
 	if (slot->backend != NULL)
 		slot->backend->ops->free(slot->backend);
+	leave_counts(slot);
 	backend_conf_free(&slot->conf);
 	free(slot);
 }

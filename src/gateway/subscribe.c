@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "gateway/gateway_private.h"
+#include "mcp/bridge.h"
 
 static struct slot *slot_named(const struct gateway *gw, struct span name)
 {
@@ -20,18 +21,19 @@ static struct slot *slot_named(const struct gateway *gw, struct span name)
 static void want(struct slot *slot, const struct resource_name *name, bool wanted, bool tell)
 {
 	const struct backend *b = slot->backend; /* NULL: a moment after a reload */
-	struct buf uri = { 0 };
+	struct buf text = { 0 };
 
 	if (b == NULL || b->ops->want_updates == NULL)
 		return;
-	json_put_string(&uri, name->uri);
-	b->ops->want_updates(slot->backend, name->session, buf_span(&uri), wanted, tell);
-	buf_free(&uri);
+	json_put_string(&text, name->uri);
+	b->ops->want_updates(slot->backend, name->session, name->kind, buf_span(&text), wanted, tell);
+	buf_free(&text);
 }
 
-bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, struct span uri, bool tell)
+bool subscribe_add(
+        struct slot *slot, enum wanted_kind kind, struct subscriber *who, uint64_t part, struct span uri, bool tell)
 {
-	const struct resource_name name = { span_of(slot->conf->name), part, uri };
+	const struct resource_name name = { span_of(slot->conf->name), part, uri, kind };
 	bool first;
 
 	if (!subscriptions_add(&slot->gw->subscriptions, who, &name, &first))
@@ -41,7 +43,7 @@ bool subscribe_add(struct slot *slot, struct subscriber *who, uint64_t part, str
 	return true;
 }
 
-static void remove_one(struct gateway *gw, struct subscriber *who, const struct resource_name *name)
+void subscribe_remove(struct gateway *gw, struct subscriber *who, const struct resource_name *name)
 {
 	struct slot *slot = slot_named(gw, name->server);
 	struct buf uri = { 0 };
@@ -49,7 +51,7 @@ static void remove_one(struct gateway *gw, struct subscriber *who, const struct 
 
 	buf_add(&uri, name->uri);
 	const struct resource_name kept = { slot != NULL ? span_of(slot->conf->name) : SPAN(""), name->session,
-		buf_span(&uri) };
+		buf_span(&uri), name->kind };
 	subscriptions_remove(&gw->subscriptions, who, name, &last);
 	if (last && slot != NULL)
 		want(slot, &kept, false, true);
@@ -61,7 +63,7 @@ void subscribe_leave(struct gateway *gw, struct subscriber *who)
 	struct resource_name name;
 
 	while (subscriber_first(who, SPAN_NONE, &name))
-		remove_one(gw, who, &name);
+		subscribe_remove(gw, who, &name);
 }
 
 static void see_wanted(void *arg, const struct resource_name *name)
@@ -72,6 +74,22 @@ static void see_wanted(void *arg, const struct resource_name *name)
 void subscribe_attached(struct slot *slot)
 {
 	subscriptions_each(&slot->gw->subscriptions, span_of(slot->conf->name), see_wanted, slot);
+}
+
+void subscribe_said(void *arg, uint64_t session, enum wanted_kind kind, struct span raw, bool yes)
+{
+	struct slot *slot = arg;
+	struct buf text = { 0 };
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = session,
+		.uri = json_decode(raw, buf_reserve(&text, raw.n)),
+		.kind = kind,
+	};
+
+	subscriptions_agree(&slot->gw->subscriptions, &name, yes);
+	buf_free(&text);
+	listens_settle_soon(slot->gw);
 }
 
 /* ---- requests ---- */
@@ -88,14 +106,14 @@ static bool check(struct call *c, const struct message *m)
 	return false;
 }
 
-/* At a part of the server: it is answered here if that has been told before. */
+/* At a part of the server: it is answered here if that has agreed before. */
 static bool join_at(struct call *c, struct slot *slot, uint64_t part, struct span uri)
 {
-	const struct resource_name name = { span_of(slot->conf->name), part, uri };
+	const struct resource_name name = { .server = span_of(slot->conf->name), .session = part, .uri = uri };
 
-	if (!subscriptions_have(&c->gw->subscriptions, &name))
+	if (subscriptions_agreement(&c->gw->subscriptions, &name) != AGREEMENT_YES)
 		return false;
-	if (subscribe_add(slot, &c->session->subscriber, part, uri, false))
+	if (subscribe_add(slot, WANTED_RESOURCE, &c->session->subscriber, part, uri, false))
 		call_answer(c, SPAN("{}"));
 	else
 		call_fail(c, RPC_INVALID_PARAMS, SPAN("too many subscriptions"));
@@ -161,10 +179,16 @@ void subscribe_agreed(struct call *c)
 	struct slot *slot = c->slot;
 	struct buf text = { 0 };
 	struct span uri = json_decode(c->uri, buf_reserve(&text, c->uri.n));
-	const struct resource_name name = { span_of(slot->conf->name), c->at.link != NULL ? c->at.link->session : 0,
-		uri };
-	bool kept = c->session != NULL && subscribe_add(slot, &c->session->subscriber, name.session, uri, false);
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = c->at.link != NULL ? c->at.link->session : 0,
+		.uri = uri,
+	};
+	bool kept = c->session != NULL &&
+	            subscribe_add(slot, WANTED_RESOURCE, &c->session->subscriber, name.session, uri, false);
 
+	subscriptions_agree(&c->gw->subscriptions, &name, true);
+	listens_settle_soon(c->gw);
 	if (!kept && !subscriptions_have(&c->gw->subscriptions, &name))
 		want(slot, &name, false, true); /* its client is gone, and nobody else wants it */
 	buf_free(&text);
@@ -179,7 +203,7 @@ void serve_unsubscribe(struct call *c, const struct message *m)
 		return;
 	struct span uri = json_decode(m->uri, buf_reserve(&text, m->uri.n));
 	while (subscriber_first(&c->session->subscriber, uri, &name))
-		remove_one(c->gw, &c->session->subscriber, &name);
+		subscribe_remove(c->gw, &c->session->subscriber, &name);
 	buf_free(&text);
 	call_answer(c, SPAN("{}"));
 }
@@ -201,11 +225,20 @@ static const struct call *call_that_hears(const struct session *session)
 	return NULL;
 }
 
+/* Without the subscription of a modern server, which is between that and us. */
+static struct pieces update_for_legacy(const struct message *m)
+{
+	struct bridge b;
+
+	bridge_drop(&b, meta_read(m->meta).subscription);
+	return pieces_splice(m->text, b.splices, b.n);
+}
+
 /* On its stream for what belongs to no call, or on any other that is open. */
 static void tell_session(const struct session *session, const struct update *u)
 {
 	const struct call *c = call_that_hears(session);
-	struct pieces json = pieces_of(u->m->text);
+	struct pieces json = update_for_legacy(u->m);
 
 	if (!list_is_empty(&session->pushes)) {
 		struct push *p = list_entry(list_first(&session->pushes), struct push, node);
@@ -235,7 +268,11 @@ void subscribe_updated(struct slot *slot, const struct backend_link *from, const
 	if (json_type_of(m->uri) != JSON_STRING)
 		return;
 	struct span uri = json_decode(m->uri, buf_reserve(&text, m->uri.n));
-	const struct resource_name name = { span_of(slot->conf->name), from->session, uri };
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = from->session,
+		.uri = uri,
+	};
 	subscriptions_update(&slot->gw->subscriptions, &name, tell, &u);
 	buf_free(&text);
 }

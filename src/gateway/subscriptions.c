@@ -13,8 +13,9 @@ struct resource {
 	struct list node;
 	struct list subscriptions;
 	struct resource_name name; /* in `key` */
+	enum agreement agreement;
 	size_t size;
-	char key[]; /* server, session, uri */
+	char key[]; /* server, kind, session, uri */
 };
 
 struct subscription {
@@ -51,11 +52,11 @@ static struct subscription *in_subscriber(struct list *node)
 	return list_entry(node, struct subscription, in_subscriber);
 }
 
-/* A server's name has no line feed. */
+/* A server's name has neither a line feed nor a tab. */
 static void put_key(struct buf *out, const struct resource_name *name)
 {
 	buf_add(out, name->server);
-	buf_add_char(out, '\n');
+	buf_add_char(out, name->kind == WANTED_TASK ? '\t' : '\n');
 	buf_add(out, (struct span){ (const char *)&name->session, sizeof(name->session) });
 	buf_add(out, name->uri);
 }
@@ -82,6 +83,7 @@ static struct resource *add(struct subscriptions *s, const struct resource_name 
 		.server = { r->key, name->server.n },
 		.session = name->session,
 		.uri = { r->key + size - name->uri.n, name->uri.n },
+		.kind = name->kind,
 	};
 	list_init(&r->subscriptions);
 	list_append(&s->all, &r->node);
@@ -122,6 +124,21 @@ bool subscriptions_have(const struct subscriptions *s, const struct resource_nam
 	return find(s, name) != NULL;
 }
 
+void subscriptions_agree(struct subscriptions *s, const struct resource_name *name, bool yes)
+{
+	struct resource *r = find(s, name);
+
+	if (r != NULL)
+		r->agreement = yes ? AGREEMENT_YES : AGREEMENT_NO;
+}
+
+enum agreement subscriptions_agreement(const struct subscriptions *s, const struct resource_name *name)
+{
+	const struct resource *r = find(s, name);
+
+	return r != NULL ? r->agreement : AGREEMENT_NONE;
+}
+
 bool subscriptions_remove(struct subscriptions *s, struct subscriber *who, const struct resource_name *name, bool *last)
 {
 	struct resource *r = find(s, name);
@@ -155,9 +172,19 @@ bool subscriber_first(const struct subscriber *who, struct span uri, struct reso
 	return false;
 }
 
-struct span subscription_uri(const struct list *node)
+static const struct resource *resource_at(const struct list *node)
 {
-	return list_entry((struct list *)(uintptr_t)node, struct subscription, in_subscriber)->resource->name.uri;
+	return list_entry((struct list *)(uintptr_t)node, struct subscription, in_subscriber)->resource;
+}
+
+const struct resource_name *subscription_name(const struct list *node)
+{
+	return &resource_at(node)->name;
+}
+
+enum agreement subscription_agreement(const struct list *node)
+{
+	return resource_at(node)->agreement;
 }
 
 void subscriptions_each(const struct subscriptions *s, struct span server,
@@ -208,6 +235,8 @@ void subscriptions_update(struct subscriptions *s, const struct resource_name *n
 		return;
 	s->updates++;
 	tell_all(&t, name);
+	if (name->kind == WANTED_TASK)
+		return;
 	for (size_t i = 1; i < name->uri.n && i < SUBSCRIPTION_URI_MAX && parts < PARTS_MAX; i++) {
 		if (!ends_a_part(name->uri.p[i]))
 			continue;

@@ -1,14 +1,15 @@
 /*
- * Who wants to hear of which resource: subscriptions of sessions and of modern clients' streams, counted for each
- * resource of each server, so that a server is told of the first one who wants to hear and of the last one who does no
- * more. Pure: what is to be told to whom is the caller's business.
+ * Who wants to hear of which resource or task: subscriptions of sessions and of modern clients' streams, counted for
+ * each resource of each server, so that a server is told of the first one who wants to hear and of the last one who
+ * does no more. Pure: what is to be told to whom is the caller's business.
  *
  * A resource is known by its server's name, by the session that the server has a part of its own for (0: it is shared),
- * and by its URI as text.
+ * and by its URI as text; a task alike, by its id. What is said of resources here goes for tasks too.
  */
 #ifndef SLUICE_GATEWAY_SUBSCRIPTIONS_H
 #define SLUICE_GATEWAY_SUBSCRIPTIONS_H
 
+#include "backend/backend.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -18,8 +19,12 @@
 struct resource_name {
 	struct span server;
 	uint64_t session;
-	struct span uri;
+	struct span uri; /* or a task's id */
+	enum wanted_kind kind;
 };
+
+/* What the server has said to the wish. */
+enum agreement { AGREEMENT_NONE, AGREEMENT_YES, AGREEMENT_NO };
 
 /* Somebody who wants to hear; embedded in what is theirs. */
 struct subscriber {
@@ -44,8 +49,12 @@ void subscriber_init(struct subscriber *who);
  * it before. False: there are too many. Twice is the same as once. */
 bool subscriptions_add(struct subscriptions *s, struct subscriber *who, const struct resource_name *name, bool *first);
 
-/* Does anybody want to hear of it? */
+/* Does anybody want to hear of it? And what has the server said to that? */
 bool subscriptions_have(const struct subscriptions *s, const struct resource_name *name);
+enum agreement subscriptions_agreement(const struct subscriptions *s, const struct resource_name *name);
+
+/* The server has said so; of no matter if nobody subscribes any more. */
+void subscriptions_agree(struct subscriptions *s, const struct resource_name *name, bool yes);
 
 /* This one wants to hear of it no more. `*last`: and nobody does now. False: it never did. */
 bool subscriptions_remove(
@@ -55,14 +64,16 @@ bool subscriptions_remove(
  */
 bool subscriber_first(const struct subscriber *who, struct span uri, struct resource_name *name);
 
-/* By the node in a subscriber's list. */
-struct span subscription_uri(const struct list *node);
+/* By the node in a subscriber's list. The name lives as long as the subscription. */
+const struct resource_name *subscription_name(const struct list *node);
+enum agreement subscription_agreement(const struct list *node);
 
 /* All resources of a server that somebody wants to hear of. `see` changes none of them. */
 void subscriptions_each(const struct subscriptions *s, struct span server,
         void (*see)(void *arg, const struct resource_name *name), void *arg);
 
-/* A resource was updated: tells each who subscribes to it, or to one that it is a part of, once. */
+/* A resource was updated: tells each who subscribes to it, or to one that it is a part of (a task is part of none),
+ * once. */
 void subscriptions_update(struct subscriptions *s, const struct resource_name *name,
         void (*tell)(void *arg, struct subscriber *who), void *arg);
 

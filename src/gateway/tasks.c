@@ -7,7 +7,8 @@
 #include "mcp/task.h"
 #include "json/write.h"
 
-#define ID_MAX 1024 /* of one whose owner is remembered */
+/* Longer than that is as good as for ever. */
+#define TTL_MAX_MS ((int64_t)366 * 24 * 3600 * 1000)
 
 bool tasks_have_prefix(const struct gateway *gw, int scope)
 {
@@ -16,7 +17,7 @@ bool tasks_have_prefix(const struct gateway *gw, int scope)
 
 /* ---- ids on their way to the client ---- */
 
-static struct splice put_prefix(const struct slot *slot, int scope, struct span id)
+struct splice tasks_id_splice(const struct slot *slot, int scope, struct span id)
 {
 	if (!span_is_set(id) || !tasks_have_prefix(slot->gw, scope))
 		return (struct splice){ .out = SPAN_NONE };
@@ -29,14 +30,14 @@ unsigned tasks_put_prefixes(const struct call *c, const struct message *answer, 
 
 	if (c->slot == NULL || answer->kind != MESSAGE_RESULT)
 		return 0;
-	splices[n++] = put_prefix(c->slot, c->scope, task_related(answer->result_meta));
-	splices[n++] = put_prefix(c->slot, c->scope, task_in_result(answer, c->method, c->augmented));
+	splices[n++] = tasks_id_splice(c->slot, c->scope, task_related(answer->result_meta));
+	splices[n++] = tasks_id_splice(c->slot, c->scope, task_in_result(answer, c->method, c->augmented));
 	return n;
 }
 
 struct splice tasks_related_splice(const struct slot *slot, int scope, const struct message *m)
 {
-	return put_prefix(slot, scope, task_related(m->meta));
+	return tasks_id_splice(slot, scope, task_related(m->meta));
 }
 
 struct splice tasks_ask_splice(
@@ -108,11 +109,16 @@ static bool is_of_revision(const struct call *c)
 	}
 }
 
-static void fail_capability(struct call *c)
+void tasks_put_lack(struct buf *out, struct span id)
 {
-	rpc_put_error_data(&c->answer, c->id, RPC_CAPABILITY_MISSING,
+	rpc_put_error_data(out, id, RPC_CAPABILITY_MISSING,
 	        SPAN("the request does not declare the extension " EXTENSION_TASKS),
 	        SPAN("{\"requiredCapabilities\":{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}}"));
+}
+
+static void fail_capability(struct call *c)
+{
+	tasks_put_lack(&c->answer, c->id);
 	call_end_with(c, CALL_EV_ANSWER, END_REFUSED, OUTCOME_KNOWN);
 }
 
@@ -129,25 +135,36 @@ static bool refuse_unshared(struct call *c, const struct slot *slot)
 	return true;
 }
 
-static void serve_in_scope(struct call *c, const struct message *m)
+struct slot *tasks_slot(const struct gateway *gw, int scope, struct span id, struct span *local)
 {
-	struct gateway *gw = c->gw;
-	size_t index = c->scope == SCOPE_ALL ? 0 : (size_t)c->scope;
-	struct slot *slot = index < gw->slot_count ? gw->slots[index] : NULL;
+	size_t index = scope == SCOPE_ALL ? 0 : (size_t)scope;
+	bool prefixed = tasks_have_prefix(gw, scope);
+	struct slot *slot = prefixed ? find_by_prefix(gw, id) : index < gw->slot_count ? gw->slots[index] : NULL;
+
+	*local = prefixed && slot != NULL ? span_skip(id, strlen(slot->prefix)) : id;
+	return slot;
+}
+
+static void serve_list_of_one(struct call *c, const struct message *m)
+{
+	struct span local;
+	struct slot *slot = tasks_slot(c->gw, c->scope, SPAN(""), &local);
 
 	if (!refuse_unshared(c, slot))
 		call_send(c, slot, m, (struct splice){ .out = SPAN_NONE });
 }
 
-static void serve_prefixed(struct call *c, const struct message *m)
+static void serve_one(struct call *c, const struct message *m)
 {
 	struct buf room = { 0 };
-	struct span id = json_decode(m->task_id, buf_reserve(&room, m->task_id.n));
-	struct slot *slot = find_by_prefix(c->gw, id);
+	struct span id = json_decode(m->task_id, buf_reserve(&room, m->task_id.n)), local;
+	struct slot *slot = tasks_slot(c->gw, c->scope, id, &local);
 
 	if (!refuse_unshared(c, slot)) {
-		struct span local = span_skip(id, strlen(slot->prefix));
-		call_send(c, slot, m, route_name_splice(c, m->task_id, id, local));
+		struct splice name = { .out = SPAN_NONE };
+		if (local.n != id.n)
+			name = route_name_splice(c, m->task_id, id, local);
+		call_send(c, slot, m, name);
 		buf_free(&c->answer); /* the splice's text has been copied into the line */
 	}
 	buf_free(&room);
@@ -166,10 +183,10 @@ void serve_task(struct call *c, const struct message *m)
 		call_fail(c, RPC_METHOD_NOT_FOUND, SPAN("tasks are listed for one server, at its own path"));
 	else if (c->method != METHOD_TASKS_LIST && json_type_of(m->task_id) != JSON_STRING)
 		call_fail(c, RPC_INVALID_PARAMS, SPAN("params.taskId must be a string"));
-	else if (prefixed)
-		serve_prefixed(c, m);
+	else if (c->method == METHOD_TASKS_LIST)
+		serve_list_of_one(c, m);
 	else
-		serve_in_scope(c, m);
+		serve_one(c, m);
 }
 
 static void send_without_task(struct call *c, struct slot *slot, const struct message *m, struct splice name)
@@ -209,17 +226,28 @@ bool tasks_serve_call(struct call *c, struct slot *slot, const struct message *m
 
 /* ---- whose they are ---- */
 
-/* Between its quotes. */
-static struct span key_of(struct span id)
+static struct task_place place_of(const struct slot *slot, const struct backend_link *link)
 {
-	return span_is_set(id) && id.n <= ID_MAX ? (struct span){ id.p + 1, id.n - 2 } : SPAN_NONE;
+	return (struct task_place){ span_of(slot->conf->name), link != NULL ? link->session : 0 };
 }
 
-static struct session *owner_of(const struct slot *slot, struct span id)
+/* `id`: a raw JSON string, or not set. */
+static struct known_task *task_known(const struct slot *slot, const struct backend_link *link, struct span id)
 {
-	struct span key = key_of(id);
+	const struct task_place place = place_of(slot, link);
+	struct gateway *gw = slot->gw;
 
-	return span_is_set(key) ? elicitations_find(&slot->gw->tasks.owners, span_of(slot->conf->name), key) : NULL;
+	if (json_type_of(id) != JSON_STRING)
+		return NULL;
+	return known_tasks_find(&gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, gw->sched->now);
+}
+
+static void is_over(const struct slot *slot, const struct backend_link *link, struct span id)
+{
+	struct known_task *task = task_known(slot, link, id);
+
+	if (task != NULL)
+		known_tasks_end_progress(&slot->gw->tasks.known, task);
 }
 
 /* A process, or a session at a server, that serves one client alone says by itself whose they are. */
@@ -228,13 +256,38 @@ static bool is_of_one(const struct backend_link *link)
 	return link != NULL && link->session != 0;
 }
 
-void tasks_begun(struct call *c, const struct message *answer)
+static mono_t known_until(const struct gateway *gw, struct span task)
 {
-	if (!c->augmented || c->session == NULL || is_of_one(c->at.link))
+	int64_t ttl = task_ttl(task);
+
+	return ttl < 0 || ttl > TTL_MAX_MS ? MONO_NEVER : mono_add(gw->sched->now, ttl);
+}
+
+/* Its progress comes under the number that the call had at the server. */
+static void has_begun(struct call *c, const struct message *answer)
+{
+	struct span id = task_in_result(answer, c->method, true);
+	const struct task_place place = place_of(c->slot, c->at.link);
+	int64_t number = 0;
+
+	if (!span_is_set(id))
 		return;
-	struct span key = key_of(task_in_result(answer, c->method, true));
-	if (span_is_set(key))
-		elicitations_add(&c->gw->tasks.owners, span_of(c->slot->conf->name), key, c->session);
+	struct span task = json_member(answer->result, "task");
+	bool progress = json_to_i64(answer->id, &number) && !task_is_over(task);
+	known_tasks_add(&c->gw->tasks.known, &place, (struct span){ id.p + 1, id.n - 2 }, c->session,
+	        known_until(c->gw, task), (uint64_t)number, progress ? c->token : SPAN_NONE);
+}
+
+void tasks_answered(struct call *c, const struct message *answer)
+{
+	if (call_is_modern(c) || c->session == NULL)
+		return;
+	if (c->augmented)
+		has_begun(c, answer);
+	else if (c->method == METHOD_TASKS_RESULT)
+		is_over(c->slot, c->at.link, task_related(answer->result_meta));
+	else if ((c->method == METHOD_TASKS_GET || c->method == METHOD_TASKS_CANCEL) && task_is_over(answer->result))
+		is_over(c->slot, c->at.link, task_in_result(answer, c->method, false));
 }
 
 /* What a server has to say about a task belongs on the stream of the call that waits for its result. */
@@ -255,7 +308,8 @@ static struct call *call_for(const struct slot *slot, const struct backend_link 
 struct session *tasks_owner(
         const struct slot *slot, const struct backend_link *link, const struct message *m, struct call **call)
 {
-	struct session *session = is_of_one(link) ? NULL : owner_of(slot, task_related(m->meta));
+	const struct known_task *task = is_of_one(link) ? NULL : task_known(slot, link, task_related(m->meta));
+	struct session *session = task != NULL ? task->owner : NULL;
 
 	*call = session != NULL ? call_for(slot, link, session) : NULL;
 	return session;
@@ -271,33 +325,88 @@ static struct push *push_for(const struct session *session, const struct slot *s
 	return NULL;
 }
 
-static struct pieces status_for(const struct slot *slot, int scope, const struct message *m)
+/* On the session's open stream, or else on that of a call that waits for a task's result. */
+static void tell(struct slot *slot, const struct backend_link *from, const struct session *session,
+        const struct message *m, struct splice token)
 {
-	const struct splice splices[] = {
-		put_prefix(slot, scope, m->task_id),
-		tasks_related_splice(slot, scope, m),
-	};
+	const struct push *push = session != NULL ? push_for(session, slot) : NULL;
+	const struct call *c = session != NULL && push == NULL ? call_for(slot, from, session) : NULL;
 
-	return pieces_splice(m->text, splices, 2);
+	if (push == NULL && (c == NULL || c->method != METHOD_TASKS_RESULT)) {
+		slot->gw->counts.dropped_messages++;
+		return;
+	}
+	int scope = push != NULL ? push->scope : c->scope;
+	const struct splice splices[] = {
+		tasks_id_splice(slot, scope, json_type_of(m->task_id) == JSON_STRING ? m->task_id : SPAN_NONE),
+		tasks_related_splice(slot, scope, m),
+		token,
+	};
+	struct pieces json = pieces_splice(m->text, splices, 3);
+	if (push != NULL)
+		push->port->message(push->arg, &json);
+	else
+		c->port->message(c->arg, &json);
 }
 
 static const struct session *session_for(
         const struct slot *slot, const struct backend_link *from, const struct message *m)
 {
-	if (json_type_of(m->task_id) != JSON_STRING)
-		return NULL;
-	return is_of_one(from) ? session_of(slot->gw, from->session) : owner_of(slot, m->task_id);
+	const struct known_task *task = task_known(slot, from, m->task_id);
+
+	if (task != NULL)
+		return task->owner;
+	return is_of_one(from) && json_type_of(m->task_id) == JSON_STRING ? session_of(slot->gw, from->session) : NULL;
 }
 
 void tasks_status(struct slot *slot, const struct backend_link *from, const struct message *m)
 {
-	const struct session *session = session_for(slot, from, m);
-	struct push *push = session != NULL ? push_for(session, slot) : NULL;
+	tell(slot, from, session_for(slot, from, m), m, (struct splice){ .out = SPAN_NONE });
+	if (task_is_over(m->params))
+		is_over(slot, from, m->task_id);
+}
 
-	if (push == NULL) {
-		slot->gw->counts.dropped_messages++;
+void tasks_progress(struct slot *slot, const struct backend_link *from, const struct message *m)
+{
+	const struct task_place place = place_of(slot, from);
+	struct gateway *gw = slot->gw;
+	const struct known_task *task = NULL;
+	int64_t number;
+
+	if (json_to_i64(m->token, &number))
+		task = known_tasks_find_number(&gw->tasks.known, &place, (uint64_t)number, gw->sched->now);
+	if (task != NULL)
+		tell(slot, from, task->owner, m, (struct splice){ .out = m->token, .in = task->token });
+	else
+		gw->counts.dropped_messages++;
+}
+
+struct task_news {
+	const struct slot *slot;
+	const struct message *m;
+};
+
+static void tell_listener(void *arg, struct subscriber *who)
+{
+	const struct task_news *news = arg;
+
+	if (who->is_stream)
+		listen_task_news(list_entry(who, struct listen, subscriber), news->slot, news->m);
+}
+
+void tasks_news(struct slot *slot, const struct backend_link *from, const struct message *m)
+{
+	struct task_news news = { slot, m };
+	struct buf text = { 0 };
+
+	if (json_type_of(m->task_id) != JSON_STRING)
 		return;
-	}
-	struct pieces json = status_for(slot, push->scope, m);
-	push->port->message(push->arg, &json);
+	const struct resource_name name = {
+		.server = span_of(slot->conf->name),
+		.session = from->session,
+		.uri = json_decode(m->task_id, buf_reserve(&text, m->task_id.n)),
+		.kind = WANTED_TASK,
+	};
+	subscriptions_update(&slot->gw->subscriptions, &name, tell_listener, &news);
+	buf_free(&text);
 }

@@ -30,7 +30,7 @@ struct loop {
 	bool awake;          /* the clock of this turn was read */
 	unsigned held_turns; /* in which due timers had to wait, because we are late */
 	mono_t mark;         /* the end of the last callback, or the beginning of the turn */
-	uint64_t stalls;
+	struct loop_stats stats;
 	mono_t stall_told_next;
 	struct logger log;
 	struct sched sched;
@@ -68,12 +68,12 @@ static void wake(struct loop *l)
 
 static void stalled(struct loop *l, const char *callback, msec_t took_ms)
 {
-	l->stalls++;
+	l->stats.stalls++;
 	if (!mono_past(l->stall_told_next, l->mark))
 		return;
 	l->stall_told_next = mono_add(l->mark, STALL_TOLD_EVERY_MS);
 	log_warn(&l->log, "loop_stalled", "a callback held up all others", F_STR("callback", callback),
-	        F_MS("took_ms", took_ms), F_INT("stalls", l->stalls));
+	        F_MS("took_ms", took_ms), F_INT("stalls", l->stats.stalls));
 }
 
 /* By the coarse clock, which is a few milliseconds behind: the first callback of a turn seems that much shorter. */
@@ -141,6 +141,16 @@ static bool must_timers_wait(struct loop *l, bool had_events)
 	return false;
 }
 
+static void run_timers(struct loop *l)
+{
+	mono_t first = sched_first(&l->sched);
+
+	if (!mono_past(first, l->sched.now))
+		return;
+	histogram_add(&l->stats.lag, mono_diff(l->sched.now, first));
+	sched_run_timers(&l->sched, l->sched.now);
+}
+
 static void after_events(uv_check_t *check)
 {
 	struct loop *l = check->loop->data;
@@ -148,10 +158,11 @@ static void after_events(uv_check_t *check)
 
 	wake(l);
 	if (!must_timers_wait(l, had_events))
-		sched_run_timers(&l->sched, l->sched.now);
+		run_timers(l);
 	for (int round = 0; round < POST_ROUNDS_PER_TURN && !list_is_empty(&l->sched.posts); round++)
 		sched_run_posts(&l->sched);
 	bury_all(l);
+	histogram_add(&l->stats.turns, mono_diff(l->mark, l->sched.now));
 }
 
 /* The loop */
@@ -230,9 +241,9 @@ void loop_tell_stalls(struct loop *l, const struct logger *lg)
 	l->log = *lg;
 }
 
-uint64_t loop_stalls(const struct loop *l)
+const struct loop_stats *loop_stats(const struct loop *l)
 {
-	return l->stalls;
+	return &l->stats;
 }
 
 const char *loop_running(const struct loop *l)
@@ -344,8 +355,10 @@ static void signals_ready(void *arg, unsigned events)
 	struct signalfd_siginfo info;
 
 	(void)events;
-	while (read(watch_fd(l->signals), &info, sizeof(info)) == (ssize_t)sizeof(info))
+	while (read(watch_fd(l->signals), &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		l->stats.signals[info.ssi_signo % LOOP_SIGNALS]++;
 		l->got_signal(l->signal_arg, (int)info.ssi_signo, (int)info.ssi_pid);
+	}
 }
 
 bool loop_signals(

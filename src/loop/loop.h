@@ -16,6 +16,7 @@
 #include <signal.h>
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "base/sched.h"
 
@@ -30,9 +31,18 @@ void loop_stop(struct loop *l);
 
 struct sched *loop_sched(struct loop *l);
 
-/* Where stalls are told of, one line in 10 s at the most; nowhere without. How many there were. */
+/* Where stalls are told of, one line in 10 s at the most; nowhere without. */
 void loop_tell_stalls(struct loop *l, const struct logger *lg);
-uint64_t loop_stalls(const struct loop *l);
+
+/* How it has done since the start. */
+#define LOOP_SIGNALS 65
+struct loop_stats {
+	uint64_t stalls;        /* callbacks that held up all others */
+	struct histogram lag;   /* from the time that a timer was set to until it ran; of each turn that ran any */
+	struct histogram turns; /* from the first event of a turn to the end of its last callback */
+	uint64_t signals[LOOP_SIGNALS]; /* by number */
+};
+const struct loop_stats *loop_stats(const struct loop *l);
 
 /* The name of the callback at work, NULL when there is none. Another thread may ask. */
 const char *loop_running(const struct loop *l);

@@ -50,19 +50,6 @@ void found_child(
 	va_end(ap);
 }
 
-struct seconds_text seconds_text(msec_t ms)
-{
-	struct seconds_text s;
-	int n = snprintf(s.text, sizeof(s.text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
-
-	while (s.text[n - 1] == '0')
-		n--;
-	if (s.text[n - 1] == '.')
-		n--;
-	snprintf(s.text + n, sizeof(s.text) - (size_t)n, " s");
-	return s;
-}
-
 void deployment_each_rule(void (*visit)(void *arg, const struct rule *rule), void *arg)
 {
 	for (size_t i = 0; i < TABLE_COUNT; i++)

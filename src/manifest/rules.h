@@ -35,13 +35,6 @@ void found_child(struct check *c, const struct rule *rule, const struct yaml_nod
 /* Is that a Service, and does one of its ports lead to that port of the workload's container? */
 bool service_leads_to(const struct workload *w, const struct yaml_node *object, int64_t port);
 
-/* "13.5 s": the unit of the fields of Kubernetes */
-struct seconds_text {
-	char text[32];
-};
-
-struct seconds_text seconds_text(msec_t ms);
-
 /* What the process believes it has after SIGTERM, and what it really has: see rules_grace.c. */
 struct grace {
 	bool known;                 /* what it is told */

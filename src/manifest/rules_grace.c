@@ -64,6 +64,17 @@ static struct budget plan_of(const struct workload *w, struct lifecycle_conf *co
 	return budget_at(conf, eof_ms, term_ms, (mono_t){ 0 });
 }
 
+/* Where the number is that makes the plan so short, or where it is missing. */
+static void found_in_grace(struct check *c, const struct rule *rule, const char *detail)
+{
+	struct grace g = grace_of(c->w);
+
+	if (g.at != NULL && g.known && g.planned_ms < g.left_ms)
+		found(c, rule, g.at, NULL, "%s", detail);
+	else
+		found_child(c, rule, c->w->spec, "terminationGracePeriodSeconds", "%s", detail);
+}
+
 static void zero(struct check *c, const struct rule *rule)
 {
 	if (c->w->grace_ms == 0)
@@ -124,8 +135,7 @@ static void clipped(struct check *c, const struct rule *rule, enum budget_clip c
 	struct budget b = plan_of(c->w, &conf);
 
 	if ((b.clipped & clip) != 0)
-		found(c, rule, c->w->grace_at, c->w->grace_at == c->w->spec ? "terminationGracePeriodSeconds" : NULL,
-		        "%s %s", before, seconds_text(conf.grace_ms).text);
+		found_in_grace(c, rule, arena_printf(c->arena, "%s %s", before, seconds_text(conf.grace_ms).text));
 }
 
 static void lame_duck(struct check *c, const struct rule *rule)
@@ -153,9 +163,9 @@ static void calls(struct check *c, const struct rule *rule)
 		if (c->w->config->servers[i].request_timeout_ms > longest)
 			longest = c->w->config->servers[i].request_timeout_ms;
 	if (room < longest && (b.clipped & CLIP_LAME_DUCK) == 0)
-		found(c, rule, c->w->grace_at, c->w->grace_at == c->w->spec ? "terminationGracePeriodSeconds" : NULL,
-		        "after lame-duck there are %s for calls, which may take %s", seconds_text(room).text,
-		        seconds_text(longest).text);
+		found_in_grace(c, rule,
+		        arena_printf(c->arena, "after lame-duck there are %s for calls, which may take %s",
+		                seconds_text(room).text, seconds_text(longest).text));
 }
 
 const struct rule grace_rules[] = {

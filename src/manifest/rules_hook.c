@@ -1,4 +1,5 @@
 /* preStop hooks, and the signal that comes after them. */
+#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define LEAST_MS ((msec_t)2000)
@@ -49,25 +50,12 @@ static void header(struct check *c, const struct rule *rule)
 	found_child(c, rule, h->at, "httpHeaders", "no Sluice-Drain: 1");
 }
 
-static bool is_port(const struct workload *w, const struct yaml_node *port, const struct listening *l)
-{
-	int64_t number;
-
-	if (yaml_int(port, &number))
-		return number == l->port;
-	for (const struct yaml_node *p = yaml_items(yaml_child(w->container, "ports")); p != NULL; p = p->next)
-		if (span_eq(yaml_text(yaml_child(p, "name")), yaml_text(port)) &&
-		        yaml_int(yaml_child(p, "containerPort"), &number))
-			return number == l->port;
-	return false;
-}
-
 static void port(struct check *c, const struct rule *rule)
 {
 	const struct hook *h = &c->w->hook;
 
-	if (h->kind == HOOK_HTTP && h->drains && (c->w->start.admin.known || c->w->start.admin.port > 0) &&
-	        !is_port(c->w, yaml_child(h->at, "port"), &c->w->start.admin))
+	if (h->kind == HOOK_HTTP && h->drains &&
+	        workload_port(c->w, yaml_child(h->at, "port")) != c->w->start.admin.port)
 		found_child(c, rule, h->at, "port", "%.*s", SPAN_ARG(yaml_text(yaml_child(h->at, "port"))));
 }
 

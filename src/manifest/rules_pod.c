@@ -158,6 +158,30 @@ static void cpu(struct check *c, const struct rule *rule)
 		found(c, rule, at, NULL, "%.*s", SPAN_ARG(span_cut(yaml_text(at), 40)));
 }
 
+/* Is one of its volumes a place to write to? */
+static bool has_room(const struct workload *w)
+{
+	static const char *const kinds[] = { "emptyDir", "persistentVolumeClaim", "ephemeral", "hostPath" };
+
+	for (const struct yaml_node *v = yaml_items(yaml_child(w->spec, "volumes")); v != NULL; v = v->next)
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			if (yaml_child(v, kinds[i]) != NULL)
+				return true;
+	return false;
+}
+
+static void no_room(struct check *c, const struct rule *rule)
+{
+	if (c->w->runner != NULL && yaml_is_true(security(c->w, "readOnlyRootFilesystem")) && !has_room(c->w))
+		found_child(c, rule, c->w->spec, "volumes", "%s, and no volume to write to", c->w->runner);
+}
+
+static void last_words(struct check *c, const struct rule *rule)
+{
+	if (!yaml_is(yaml_child(c->w->container, "terminationMessagePolicy"), "FallbackToLogsOnError"))
+		found_child(c, rule, c->w->container, "terminationMessagePolicy", "not FallbackToLogsOnError");
+}
+
 const struct rule pod_rules[] = {
 	{ "image-tag", SEVERITY_WARNING, image_tag,
 	        "Nobody knows what runs, and a pod that is started anew may run something else than its neighbours.",
@@ -198,5 +222,11 @@ const struct rule pod_rules[] = {
 	        "a limit with room for all servers" },
 	{ "cpu-limit", SEVERITY_ADVICE, cpu, "A container that is throttled drains more slowly than the plan says.",
 	        "a request, and no limit" },
+	{ "no-room", SEVERITY_WARNING, no_room,
+	        "What runners such as npx and uvx fetch goes to HOME and /tmp, and nothing can be written there.",
+	        "an emptyDir for /tmp, another for HOME, and env HOME" },
+	{ "last-words", SEVERITY_ADVICE, last_words,
+	        "Sluice writes its last line to the termination log, but one that crashes cannot.",
+	        "terminationMessagePolicy: FallbackToLogsOnError" },
 	{ 0 },
 };

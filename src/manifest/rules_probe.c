@@ -1,4 +1,5 @@
 /* Probes: what is asked, where, how often. */
+#include "base/duration.h"
 #include "manifest/rules.h"
 
 #define EAGER_S 5           /* eager servers hold /startupz for so long at most */
@@ -28,9 +29,11 @@ static void no_startup(struct check *c, const struct rule *rule)
 	missing(c, rule, PROBE_STARTUP);
 }
 
+/* A sidecar that serves its own pod need not be ready for others. */
 static void no_readiness(struct check *c, const struct rule *rule)
 {
-	missing(c, rule, PROBE_READINESS);
+	if (!c->w->sidecar)
+		missing(c, rule, PROBE_READINESS);
 }
 
 static void no_liveness(struct check *c, const struct rule *rule)
@@ -81,11 +84,13 @@ static void wrong_path(struct check *c, const struct rule *rule)
 	each_http(c, rule, "path", is_strange);
 }
 
+/* With TLS the admin port has it too, unless it is on loopback or meant to be plain. */
 static bool speaks_otherwise(const struct workload *w, const struct probe *p)
 {
 	bool https = yaml_is(yaml_child(p->handler, "scheme"), "HTTPS");
+	bool admin = p->port == w->start.admin.port && (w->start.insecure || w->start.admin.loopback);
 
-	return w->config_seen && p->port == w->start.main.port && https != w->tls;
+	return w->config_seen && w->start.known && https != (w->tls && !admin);
 }
 
 static void scheme(struct check *c, const struct rule *rule)
@@ -153,9 +158,10 @@ static void readiness_slow(struct check *c, const struct rule *rule)
 static void liveness_tight(struct check *c, const struct rule *rule)
 {
 	const struct probe *p = &c->w->probes[PROBE_LIVENESS];
+	int64_t silence = p->period * p->failures;
 
-	if (p->at != NULL && p->period * p->failures < LIVENESS_LEAST_S)
-		found_child(c, rule, p->at, "failureThreshold", "after %lld s", (long long)(p->period * p->failures));
+	if (p->at != NULL && silence < LIVENESS_LEAST_S)
+		found_child(c, rule, p->at, "failureThreshold", "after %lld s", (long long)silence);
 }
 
 static void liveness_grace(struct check *c, const struct rule *rule)

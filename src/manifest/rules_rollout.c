@@ -122,6 +122,12 @@ static void scaled_and_fixed(struct check *c, const struct rule *rule)
 		found(c, rule, replicas, NULL, "%.*s", SPAN_ARG(yaml_text(replicas)));
 }
 
+static void scale_in(struct check *c, const struct rule *rule)
+{
+	if (c->w->scaler != NULL && yaml_items(yaml_at(c->w->scaler, "spec.behavior.scaleDown.policies")) == NULL)
+		found_child(c, rule, c->w->scaler, "spec.behavior.scaleDown.policies", "none");
+}
+
 /* Is that a disruption budget for this workload? */
 static bool is_budget(const struct workload *w, const struct yaml_node *object)
 {
@@ -208,6 +214,9 @@ const struct rule rollout_rules[] = {
 	{ "scaled-and-fixed", SEVERITY_WARNING, scaled_and_fixed,
 	        "Each time the manifest is applied the autoscaler's number is lost, and pods are stopped.",
 	        "no replicas in a workload that a HorizontalPodAutoscaler scales" },
+	{ "scale-in", SEVERITY_ADVICE, scale_in,
+	        "An autoscaler may stop all pods but the least number at once, and their clients come back as a herd.",
+	        "behavior: {scaleDown: {policies: [{type: Pods, value: 1, periodSeconds: 60}]}}" },
 	{ "budget-blocks", SEVERITY_ERROR, budget_blocks,
 	        "With that no node can ever be drained that has one of these pods.",
 	        "maxUnavailable: 1, and no PodDisruptionBudget for a single replica" },

@@ -1,6 +1,8 @@
-/* The Services in front of it. */
+/* The Services and Ingresses in front of it. */
+#include "base/duration.h"
 #include "manifest/rules.h"
 
+#define COMMENT_S 15            /* between the comments on a quiet stream */
 #define NLB_MS ((msec_t)120000) /* for so long a network load balancer sends traffic to a pod that is gone */
 
 static bool is_service(const struct workload *w, const struct yaml_node *object)
@@ -23,17 +25,8 @@ static const struct yaml_node *next_service(const struct check *c, size_t *at)
 static int64_t target_of(const struct workload *w, const struct yaml_node *port)
 {
 	const struct yaml_node *target = yaml_child(port, "targetPort");
-	int64_t number = 0;
 
-	if (target == NULL)
-		target = yaml_child(port, "port");
-	if (yaml_int(target, &number))
-		return number;
-	for (const struct yaml_node *p = yaml_items(yaml_child(w->container, "ports")); p != NULL; p = p->next)
-		if (span_eq(yaml_text(yaml_child(p, "name")), yaml_text(target)) &&
-		        yaml_int(yaml_child(p, "containerPort"), &number))
-			return number;
-	return 0;
+	return workload_port(w, target != NULL ? target : yaml_child(port, "port"));
 }
 
 bool service_leads_to(const struct workload *w, const struct yaml_node *object, int64_t port)
@@ -107,6 +100,58 @@ static void slow_balancer(struct check *c, const struct rule *rule)
 			found(c, rule, at, NULL, "lame-duck ends after %s", seconds_text(most).text);
 }
 
+/* Does it lead to a Service of that name? Of the first backend of each path. */
+static bool is_ingress_for(const struct yaml_node *object, struct span service)
+{
+	const struct yaml_node *r = yaml_items(yaml_at(object, "spec.rules"));
+
+	if (!yaml_is(yaml_child(object, "kind"), "Ingress") || service.n == 0)
+		return false;
+	if (span_eq(yaml_text(yaml_at(object, "spec.defaultBackend.service.name")), service))
+		return true;
+	for (; r != NULL; r = r->next)
+		for (const struct yaml_node *p = yaml_items(yaml_at(r, "http.paths")); p != NULL; p = p->next)
+			if (span_eq(yaml_text(yaml_at(p, "backend.service.name")), service))
+				return true;
+	return false;
+}
+
+/* An annotation of each Ingress in front of it: one of ingress-nginx, the controller that most have. */
+static void each_annotation(
+        struct check *c, const struct rule *rule, const char *name, bool (*is_wrong)(const struct yaml_node *value))
+{
+	const struct yaml_node *service, *at;
+
+	for (size_t i = 0; (service = next_service(c, &i)) != NULL;)
+		for (size_t n = 0; n < c->all->count; n++)
+			if (is_ingress_for(c->all->items[n], yaml_text(yaml_at(service, "metadata.name"))) &&
+			        is_wrong(at = yaml_child(yaml_at(c->all->items[n], "metadata.annotations"), name)))
+				found(c, rule, at, NULL, "%.*s", SPAN_ARG(span_cut(yaml_text(at), 20)));
+}
+
+static bool is_on(const struct yaml_node *value)
+{
+	return yaml_is(value, "on");
+}
+
+static void buffered(struct check *c, const struct rule *rule)
+{
+	each_annotation(c, rule, "nginx.ingress.kubernetes.io/proxy-buffering", is_on);
+}
+
+static bool is_short(const struct yaml_node *value)
+{
+	struct span text = yaml_text(value);
+	uint64_t seconds;
+
+	return text.n > 0 && span_to_u64(text, UINT32_MAX, &seconds) && seconds <= COMMENT_S;
+}
+
+static void impatient(struct check *c, const struct rule *rule)
+{
+	each_annotation(c, rule, "nginx.ingress.kubernetes.io/proxy-read-timeout", is_short);
+}
+
 const struct rule service_rules[] = {
 	{ "publish-not-ready", SEVERITY_WARNING, not_ready,
 	        "Pods get traffic before they are ready, and go on getting it until they are gone.",
@@ -119,5 +164,11 @@ const struct rule service_rules[] = {
 	{ "slow-balancer", SEVERITY_WARNING, slow_balancer,
 	        "A network load balancer sends traffic for two minutes after a pod was taken out, and late requests get 503.",
 	        "lameDuck.min 130s, lameDuck.max 150s, and a grace period of 180 s in both places" },
+	{ "ingress-buffering", SEVERITY_WARNING, buffered,
+	        "Events of a stream reach the client when the buffer is full, not when they happen.",
+	        "proxy-buffering: \"off\", or nothing" },
+	{ "ingress-timeout", SEVERITY_WARNING, impatient,
+	        "The ingress cuts streams that are quiet: Sluice sends a comment every 15 s.",
+	        "a proxy-read-timeout well above 15" },
 	{ 0 },
 };

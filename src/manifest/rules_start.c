@@ -54,12 +54,16 @@ static void admin_off(struct check *c, const struct rule *rule)
 		found(c, rule, l->at, NULL, "--admin off");
 }
 
+static bool is_open(const struct listening *l)
+{
+	return l->on && !l->loopback;
+}
+
 static void insecure(struct check *c, const struct rule *rule)
 {
 	const struct start *s = &c->w->start;
-	bool open = (s->main.on && !s->main.loopback && !c->w->tls) || (s->admin.on && !s->admin.loopback);
 
-	if (s->known && open && !s->insecure && (c->w->config_seen || !s->main.on || s->admin.at != NULL))
+	if (s->known && c->w->config_seen && !c->w->tls && !s->insecure && (is_open(&s->main) || is_open(&s->admin)))
 		found_child(c, rule, c->w->container, "args", "no --insecure");
 }
 
@@ -121,6 +125,12 @@ static void sub_path(struct check *c, const struct rule *rule)
 	}
 }
 
+static void server_program(struct check *c, const struct rule *rule)
+{
+	if (c->w->runner != NULL && workload_is_bare(c->w))
+		found_child(c, rule, c->w->container, "image", "a server needs %s", c->w->runner);
+}
+
 const struct rule start_rules[] = {
 	{ "start-stdio", SEVERITY_ERROR, no_http,
 	        "Without --http Sluice speaks on stdin, which has ended before it starts in a pod, so it leaves at once.",
@@ -151,5 +161,8 @@ const struct rule start_rules[] = {
 	{ "config-subpath", SEVERITY_WARNING, sub_path,
 	        "A file that is mounted by subPath never changes, so a new configuration waits for new pods.",
 	        "a mount of the whole volume, without subPath" },
+	{ "server-program", SEVERITY_WARNING, server_program,
+	        "The image of Sluice has no program but Sluice, so this server cannot be started.",
+	        "the image with runners, or the server in a container of its own, over HTTP" },
 	{ 0 },
 };

@@ -157,7 +157,37 @@ static struct config *load(const struct workload *w, const struct json_node *roo
 	return c;
 }
 
-/* What is seen of it without being loaded: secrets and certificates are elsewhere. */
+/* One of the programs by which servers are started, or NULL. */
+static const char *runner_of(struct span command)
+{
+	static const char *const runners[] = { "npx", "npm", "node", "uvx", "uv", "python", "python3", "pipx", "deno",
+		"bunx", "bun", "docker", "sh", "bash" };
+
+	for (size_t i = 0; i < sizeof(runners) / sizeof(runners[0]); i++)
+		if (span_eq(base_name(command), span_of(runners[i])))
+			return runners[i];
+	return NULL;
+}
+
+static void look_for_runner(struct workload *w, const struct json_node *servers)
+{
+	const struct json_node *s = servers != NULL ? servers->first : NULL;
+
+	for (; s != NULL && w->runner == NULL; s = s->next) {
+		const struct json_node *command = find_key(server_keys, "command", s);
+		if (command != NULL && command->type == JSON_STRING)
+			w->runner = runner_of(command->text);
+	}
+}
+
+static void look_for_given_runner(struct workload *w, const struct config *given)
+{
+	for (size_t i = 0; i < given->server_count && w->runner == NULL; i++)
+		if (given->servers[i].argv != NULL && given->servers[i].argv[0] != NULL)
+			w->runner = runner_of(span_of(given->servers[i].argv[0]));
+}
+
+/* What is seen of it without being loaded: secrets, certificates and programs are elsewhere. */
 static void look_for_keys(struct workload *w, const struct json_node *root)
 {
 	const struct json_node *session = find_key(config_keys, "session", root);
@@ -166,6 +196,8 @@ static void look_for_keys(struct workload *w, const struct json_node *root)
 
 	w->session_keys = keys != NULL && keys->count > 0;
 	w->tls = json_child(http, "tls") != NULL;
+	look_for_runner(w, json_child(root, "mcpServers"));
+	look_for_runner(w, json_child(root, "servers"));
 }
 
 static void tell(struct config_messages *messages, const char *sentence)
@@ -186,6 +218,7 @@ void settings_read(struct workload *w, const struct documents *all, const struct
 		w->config_seen = true;
 		w->session_keys = given->session.key_count > 0;
 		w->tls = given->http.tls != NULL;
+		look_for_given_runner(w, given);
 		return;
 	}
 	w->config_at = find_text(w, all);

@@ -9,7 +9,7 @@
 #include "manifest/workload.h"
 
 /*
- * Fills in config, config_seen, session_keys, tls and config_at. `given`, unless NULL, is the configuration that the
+ * Fills in config and what belongs to it, up to config_at. `given`, unless NULL, is the configuration that the
  * pod will have, and is used instead of looking for one. What is made is *own, to be freed after the workload's use.
  * `messages` gets what is wrong with it; it has errors when *own is one of defaults only in spite of a text.
  */

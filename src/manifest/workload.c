@@ -227,6 +227,13 @@ static bool is_named(const struct yaml_node *container)
 	       contains(span_cut(image, span_find(image, ':')), SPAN("sluice"));
 }
 
+/* It starts some other program, in an image of Sluice's, say. A script may be anything. */
+static bool is_foreign(const struct workload *w)
+{
+	return yaml_items(yaml_child(w->container, "command")) != NULL && !w->start.known && w->start.shell == NULL &&
+	       !contains(yaml_text(yaml_child(w->container, "name")), SPAN("sluice"));
+}
+
 /* The command of a container that runs Sluice; not when it is one that comes and goes, such as `sluice list`. */
 static bool is_gateway(struct workload *w, const struct yaml_node *container)
 {
@@ -235,6 +242,8 @@ static bool is_gateway(struct workload *w, const struct yaml_node *container)
 	w->container = container;
 	w->start = (struct start){ 0 };
 	read_start(w);
+	if (is_foreign(w))
+		return false;
 	return !w->start.known || span_eq(w->start.command, SPAN("serve")) ||
 	       span_starts(w->start.command, SPAN("-")) || w->start.command.n == 0;
 }
@@ -336,8 +345,7 @@ static int64_t number_or(const struct yaml_node *node, int64_t otherwise)
 	return yaml_int(node, &value) && value >= 0 && value < INT32_MAX ? value : otherwise;
 }
 
-/* A number, or the name of one of the container's ports. 0: not known. */
-static int64_t port_of(const struct workload *w, const struct yaml_node *port)
+int64_t workload_port(const struct workload *w, const struct yaml_node *port)
 {
 	int64_t number;
 
@@ -364,7 +372,7 @@ static void read_probe(struct workload *w, struct probe *p, const char *name)
 	}
 	p->path = yaml_text(yaml_child(p->handler, "path"));
 	p->path = span_cut(p->path, span_find(p->path, '?'));
-	p->port = port_of(w, yaml_child(p->handler, "port"));
+	p->port = workload_port(w, yaml_child(p->handler, "port"));
 	p->period = number_or(yaml_child(p->at, "periodSeconds"), 10);
 	p->timeout = number_or(yaml_child(p->at, "timeoutSeconds"), 1);
 	p->failures = number_or(yaml_child(p->at, "failureThreshold"), 3);
@@ -428,10 +436,11 @@ bool workload_selected(const struct workload *w, const struct yaml_node *match_l
 bool workload_is_bare(const struct workload *w)
 {
 	static const char *const variants[] = { "runner", "node", "python", "debian", "uv" };
-	struct span name = base_name(yaml_text(yaml_child(w->container, "image")));
+	struct span image = base_name(yaml_text(yaml_child(w->container, "image")));
+	struct span name = span_cut(image, span_find(image, '@'));
+	size_t colon = span_find(name, ':');
 
-	name = span_cut(name, span_find(name, '@'));
-	if (!span_eq(span_cut(name, span_find(name, ':')), SPAN("sluice")))
+	if (!span_eq(span_cut(name, colon), SPAN("sluice")) || (colon == name.n && name.n < image.n))
 		return false;
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		if (contains(name, span_of(variants[i])))

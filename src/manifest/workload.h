@@ -73,6 +73,8 @@ struct workload {
 	struct probe probes[PROBE_COUNT];
 	const struct config *config; /* what is known of it; defaults when it is not seen */
 	bool config_seen, session_keys, tls;
+	const char
+	        *runner; /* "npx": a program that one of its servers needs, and that a bare image has not; NULL: none */
 	const struct yaml_node *config_at; /* where its text is; NULL: not in the file */
 };
 
@@ -101,8 +103,14 @@ const struct yaml_node *workload_env(const struct workload *w, const char *name)
 /* The value of a variable, where the manifest says it; not set otherwise. */
 struct span workload_variable(const struct workload *w, const char *name);
 
-/* Its image has no program but Sluice, as far as the image's name tells: those with runners for servers say so. */
+/*
+ * Its image has no program but Sluice, as far as the image's name tells: those with runners for servers say so, and a
+ * digest alone says nothing.
+ */
 bool workload_is_bare(const struct workload *w);
+
+/* A port that is given as a number, or by the name of one of the container's ports; 0: there is none of that name. */
+int64_t workload_port(const struct workload *w, const struct yaml_node *port);
 
 /* The last part of a program's or an image's path. */
 struct span base_name(struct span path);

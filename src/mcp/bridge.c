@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "mcp/meta.h"
+#include "mcp/structured.h"
 #include "json/write.h"
 
 #define STAMP_MAX 256 /* of what is put into a result, without our serverInfo */
@@ -195,14 +196,33 @@ static void result_to_modern(
 		stamp_meta(b, m->result_meta, asked->server, room);
 }
 
-static void result_to_legacy(struct bridge *b, const struct message *m)
+/* Where a result of a tool has no content at all, what it says becomes that: another key, another value. */
+static void tell_alone(struct bridge *b, struct span value, struct buf *room)
 {
-	const struct span members[] = { m->result_type, m->ttl_ms, m->cache_scope };
+	struct json_writer w = json_writer(room);
+	size_t from = buf_size(room);
+
+	json_open(&w, '[');
+	structured_put_text(&w, value);
+	json_close(&w, ']');
+	splice(b, span_between(member_around(value).p, value.p), SPAN("\"content\":"));
+	splice(b, value, added(room, from));
+}
+
+static void result_to_legacy(
+        struct bridge *b, const struct message *m, const struct bridge_asked *asked, struct buf *room)
+{
+	struct span odd = asked->method == METHOD_TOOLS_CALL ? structured_odd(m) : SPAN_NONE;
+	struct span members[] = { m->result_type, m->ttl_ms, m->cache_scope, odd };
 	struct span server = SPAN_NONE;
 
 	if (json_type_of(m->result) != JSON_OBJECT)
 		return;
-	take_out(b, members, 3);
+	if (span_is_set(odd) && !span_is_set(json_member(m->result, "content"))) {
+		tell_alone(b, odd, room);
+		members[3] = SPAN_NONE;
+	}
+	take_out(b, members, 4);
 	if (json_type_of(m->result_meta) == JSON_OBJECT)
 		server = json_member(m->result_meta, META_SERVER);
 	take_out(b, &server, 1);
@@ -247,9 +267,9 @@ static void add_uri(struct bridge *b, const struct message *m, struct span uri, 
 /* A code that the modern revision keeps for itself, or that it does not allow any more. */
 static bool is_reserved(int64_t code, bool from_modern)
 {
-	if (code == RPC_HEADER_MISMATCH || code == RPC_VERSION_UNSUPPORTED)
+	if (code == RPC_HEADER_MISMATCH || code == RPC_VERSION_UNSUPPORTED || code == RPC_URL_NEEDED)
 		return true;
-	return !from_modern && code >= -32099 && code <= -32000 && code != RPC_URL_NEEDED;
+	return !from_modern && code >= -32099 && code <= -32000;
 }
 
 static void error_to_modern(
@@ -301,7 +321,7 @@ void bridge_to_legacy(
 {
 	*b = (struct bridge){ .n = 0 };
 	if (answer->kind == MESSAGE_RESULT)
-		result_to_legacy(b, answer);
+		result_to_legacy(b, answer, asked, room);
 	else
 		error_to_legacy(b, answer, asked, room);
 }
@@ -327,6 +347,22 @@ void bridge_put_result(struct buf *out, const struct bridge_asked *asked, struct
 	struct pieces whole = pieces_splice(result, b.splices, b.n);
 	pieces_put(out, &whole);
 	buf_free(&room);
+}
+
+void bridge_put_tool_error(struct buf *out, struct span sentence)
+{
+	struct json_writer w = json_writer(out);
+
+	json_open(&w, '{');
+	json_key(&w, "content");
+	json_open(&w, '[');
+	json_open(&w, '{');
+	json_member_text(&w, "type", SPAN("text"));
+	json_member_text(&w, "text", sentence);
+	json_close(&w, '}');
+	json_close(&w, ']');
+	json_member_bool(&w, "isError", true);
+	json_close(&w, '}');
 }
 
 void bridge_put_not_found(struct buf *out, struct span id, struct span uri, bool modern)

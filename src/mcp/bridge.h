@@ -29,13 +29,16 @@ struct bridge_asked {
 /*
  * An answer for a modern client. A result gets resultType, ttlMs and cacheScope where they are required and missing or
  * not valid, and our serverInfo unless it has one. An error gets a code that the revision allows, with what it was in
- * `data`; -32042 is not for this module. `from_modern`: the server spoke that revision as well, and its own codes of
+ * `data`. `from_modern`: the server spoke that revision as well, and its own codes of
  * that revision stay, but for those about headers and versions, which are between it and us.
  */
 void bridge_to_modern(struct bridge *b, const struct message *answer, bool from_modern,
         const struct bridge_asked *asked, struct buf *room);
 
-/* A modern server's answer for a legacy client: the members of the modern revision go, and so do its error codes. */
+/*
+ * A modern server's answer for a legacy client: the members of the modern revision go, and so do its error codes and
+ * structured content that is no object (older.h puts that into the content).
+ */
 void bridge_to_legacy(
         struct bridge *b, const struct message *answer, const struct bridge_asked *asked, struct buf *room);
 
@@ -53,6 +56,9 @@ void bridge_drop(struct bridge *b, struct span value);
  * members.
  */
 void bridge_put_result(struct buf *out, const struct bridge_asked *asked, struct span result);
+
+/* Appends the result of a tool that has failed, with a sentence that says why. */
+void bridge_put_tool_error(struct buf *out, struct span sentence);
 
 /* "A resource was not found", in the words of either. `uri` is raw JSON. */
 void bridge_put_not_found(struct buf *out, struct span id, struct span uri, bool modern);

@@ -1,6 +1,7 @@
 #include "mcp/older.h"
 
 #include "json/write.h"
+#include "mcp/structured.h"
 
 /* What it is turned into: NULL, as it is. */
 typedef void convert(struct json_writer *w, struct span item);
@@ -82,17 +83,29 @@ static bool needs_any(struct span array, bool of_messages, enum revision revisio
 	return false;
 }
 
-bool older_content(
-        enum method method, const struct message *answer, enum revision revision, struct span *old, struct buf *out)
+/* The array that holds content in the result of such a request; not set: there is none. */
+static struct span content_of(enum method method, const struct message *answer)
+{
+	bool concerned = method == METHOD_PROMPTS_GET || method == METHOD_TOOLS_CALL;
+
+	if (!concerned || answer->kind != MESSAGE_RESULT || json_type_of(answer->result) != JSON_OBJECT)
+		return SPAN_NONE;
+	struct span content = json_member(answer->result, method == METHOD_PROMPTS_GET ? "messages" : "content");
+	return json_type_of(content) == JSON_ARRAY ? content : SPAN_NONE;
+}
+
+bool older_content(enum method method, const struct message *answer, enum revision revision, struct span structured,
+        struct span *old, struct buf *out)
 {
 	bool of_messages = method == METHOD_PROMPTS_GET;
-	bool concerned = revision < REVISION_2025_06_18 && (of_messages || method == METHOD_TOOLS_CALL) &&
-	                 answer->kind == MESSAGE_RESULT && json_type_of(answer->result) == JSON_OBJECT;
 	struct json_writer w = json_writer(out);
 	struct span item;
 
-	*old = concerned ? json_member(answer->result, of_messages ? "messages" : "content") : SPAN_NONE;
-	if (json_type_of(*old) != JSON_ARRAY || !needs_any(*old, of_messages, revision))
+	*old = revision < REVISION_2025_06_18 || span_is_set(structured) ? content_of(method, answer) : SPAN_NONE;
+	if (!span_is_set(*old))
+		return false;
+	bool untold = span_is_set(structured) && !structured_is_told(*old, structured);
+	if (!untold && !needs_any(*old, of_messages, revision))
 		return false;
 	json_open(&w, '[');
 	for (struct json_walk walk = json_walk(*old); json_next(&walk, NULL, &item);)
@@ -100,6 +113,8 @@ bool older_content(
 			put_message(&w, item, revision);
 		else
 			put_item(&w, item, revision);
+	if (untold)
+		structured_put_text(&w, structured);
 	json_close(&w, ']');
 	return true;
 }

@@ -12,9 +12,10 @@
 
 /*
  * Looks through the result of a tools/call or prompts/get for a client of that revision. True: there is such content;
- * the value of *old (raw JSON within the result) is to be replaced by what was appended to `out`.
+ * the value of *old (raw JSON within the result) is to be replaced by what was appended to `out`. `structured`: a value
+ * of the result that is taken away from this client and that a text must tell; not set: there is none.
  */
-bool older_content(
-        enum method method, const struct message *answer, enum revision revision, struct span *old, struct buf *out);
+bool older_content(enum method method, const struct message *answer, enum revision revision, struct span structured,
+        struct span *old, struct buf *out);
 
 #endif

@@ -30,6 +30,21 @@ struct span task_in_result(const struct message *result, enum method asked, bool
 	}
 }
 
+bool task_is_over(struct span task)
+{
+	struct span status = member(task, "status", JSON_STRING);
+
+	return json_string_is(status, SPAN("completed")) || json_string_is(status, SPAN("failed")) ||
+	       json_string_is(status, SPAN("cancelled"));
+}
+
+int64_t task_ttl(struct span task)
+{
+	int64_t ms;
+
+	return json_to_i64(member(task, "ttl", JSON_NUMBER), &ms) && ms >= 0 ? ms : -1;
+}
+
 bool task_extension_in(struct span capabilities)
 {
 	struct span extensions = member(capabilities, "extensions", JSON_OBJECT);

@@ -21,6 +21,12 @@ struct span task_related(struct span meta);
  */
 struct span task_in_result(const struct message *result, enum method asked, bool augmented);
 
+/* How a task stands, from what holds it: raw JSON. It is over and does not change any more. */
+bool task_is_over(struct span task);
+
+/* Milliseconds that it is kept from its beginning; -1: as long as its server likes. */
+int64_t task_ttl(struct span task);
+
 /* Whether capabilities of the modern revision, a client's or a server's, name the extension. */
 bool task_extension_in(struct span capabilities);
 

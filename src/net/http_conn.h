@@ -70,6 +70,7 @@ struct http_server {
 	struct list conns;
 	size_t count, refused;
 	uint64_t accepted, requests, late, undelivered;
+	uint64_t refused_ever;   /* connections, for want of room */
 	size_t buffered, queued; /* bytes waiting: in, out */
 
 	/* Used while one connection works on what it has read: */

@@ -19,7 +19,7 @@
  * TLS there is no answer without a handshake, and for that is no room. */
 static void refuse_at_once(void *arg, int fd)
 {
-	const struct http_server *s = arg;
+	struct http_server *s = arg;
 	const struct span answer = s->leaving ? http_answer_leaving() : http_answer_overloaded();
 	char thrown_away[4096];
 
@@ -28,6 +28,7 @@ static void refuse_at_once(void *arg, int fd)
 	(void)!recv(fd, thrown_away, sizeof(thrown_away), MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
 	close(fd);
+	s->refused_ever++;
 }
 
 static void accepted(void *arg, int fd, const struct address *peer)
@@ -52,6 +53,7 @@ void http_server_conn_began(struct http_server *s, struct http_conn *c)
 	list_append(&s->conns, &c->node);
 	s->count++;
 	s->refused += c->refused;
+	s->refused_ever += c->refused;
 	s->late += s->announced;
 }
 
@@ -145,6 +147,8 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *st
 		.accepted = s->accepted,
 		.requests = s->requests,
 		.late_connections = s->late,
+		.refused = s->refused_ever,
+		.tls_failures = s->tls_failures,
 		.buffered_bytes = s->buffered + s->queued,
 	};
 }

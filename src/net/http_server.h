@@ -117,6 +117,8 @@ struct http_server_stats {
 	size_t connections;          /* open now */
 	uint64_t accepted, requests; /* since the start */
 	uint64_t late_connections;   /* accepted after http_server_announce_close */
+	uint64_t refused;            /* connections beyond the bound, or without a descriptor for them */
+	uint64_t tls_failures;       /* handshakes that came to nothing */
 	size_t buffered_bytes;
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *stats);

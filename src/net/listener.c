@@ -27,7 +27,7 @@ struct listener {
 	struct timer pause;
 	mono_t next_complaint;
 	struct address address;
-	bool shared; /* with other processes, which it outlives us for */
+	bool shared; /* others have the socket, too, and it outlives us */
 };
 
 enum accepting { GO_ON, NOTHING_LEFT };

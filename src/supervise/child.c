@@ -174,6 +174,41 @@ static bool has_ended(const struct child *c, siginfo_t *info)
 	return info->si_pid == c->pid;
 }
 
+const char *stop_step_name(enum stop_step step)
+{
+	static const char *const names[] = {
+#define X(symbol, name) [STOP_STEP_##symbol] = (name),
+		STOP_STEPS(X)
+#undef X
+	};
+
+	assert(step < STOP_STEP_COUNT);
+	return names[step];
+}
+
+/* Ended by a signal that is not ours: it was about to, and the end of its output was seen before its own. */
+static bool was_struck(const struct child *c)
+{
+	return c->how.signaled &&
+	       ((c->state == LADDER_EOF_SENT) || (c->state == LADDER_TERM_SENT && c->how.code != SIGTERM));
+}
+
+static void count_end(struct child *c)
+{
+	static const enum stop_step steps[] = {
+		[LADDER_RUNNING] = STOP_STEP_NONE,
+		[LADDER_EOF_SENT] = STOP_STEP_EOF,
+		[LADDER_TERM_SENT] = STOP_STEP_TERM,
+		[LADDER_KILL_SENT] = STOP_STEP_KILL,
+	};
+	enum stop_step step = c->how.asked && !was_struck(c) ? steps[c->state] : STOP_STEP_NONE;
+	msec_t took_ms = step != STOP_STEP_NONE ? mono_diff(loop_now(c->supervisor->loop), c->asked_at) : 0;
+
+	histogram_add(&c->supervisor->ended[step], took_ms);
+	c->supervisor->stats.killed += c->how.killed;
+	c->supervisor->stats.stopped += c->how.asked && !c->how.killed;
+}
+
 static bool read_exit(struct child *c)
 {
 	siginfo_t info;
@@ -183,8 +218,7 @@ static bool read_exit(struct child *c)
 	c->how.signaled = info.si_code != CLD_EXITED;
 	c->how.code = info.si_status;
 	c->how.killed = c->kill_sent && c->how.signaled && info.si_status == SIGKILL;
-	c->supervisor->stats.killed += c->how.killed;
-	c->supervisor->stats.stopped += c->how.asked && !c->how.killed;
+	count_end(c);
 	return true;
 }
 
@@ -309,8 +343,11 @@ void child_stop(struct child *c, enum child_stop how)
 		[CHILD_STOP_KILL] = LADDER_EV_KILL,
 	};
 
-	if (c->state < LADDER_EXITED && !has_ended(c, &(siginfo_t){ 0 }))
-		c->how.asked = true;
+	bool alive = c->state < LADDER_EXITED && !has_ended(c, &(siginfo_t){ 0 });
+
+	if (alive && !c->how.asked)
+		c->asked_at = loop_now(c->supervisor->loop);
+	c->how.asked |= alive;
 	child_step(c, events[how]);
 }
 

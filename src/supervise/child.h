@@ -9,6 +9,7 @@
 #ifndef SLUICE_SUPERVISE_CHILD_H
 #define SLUICE_SUPERVISE_CHILD_H
 
+#include "base/histogram.h"
 #include "base/log.h"
 #include "loop/loop.h"
 
@@ -35,6 +36,20 @@ struct supervisor_stats {
 	uint64_t spawned, stopped, killed, orphans_reaped; /* stopped: ended when asked to, without SIGKILL */
 };
 void supervisor_stats(const struct supervisor *s, struct supervisor_stats *stats);
+
+/* Which step of the ladder processes ended on, and how long it took from the first one to there; NONE: 0. */
+/* clang-format off */
+#define STOP_STEPS(X) \
+	X(NONE, "none") /* on their own: nobody had asked them to */ \
+	X(EOF,  "eof")  /* their stdin was closed */ \
+	X(TERM, "term") /* they were sent SIGTERM */ \
+	X(KILL, "kill") /* they were sent SIGKILL */
+/* clang-format on */
+#define X(symbol, name) STOP_STEP_##symbol,
+enum stop_step { STOP_STEPS(X) STOP_STEP_COUNT };
+#undef X
+const char *stop_step_name(enum stop_step step);
+const struct histogram *supervisor_ended(const struct supervisor *s, enum stop_step step);
 
 /* Third signal: SIGKILL to every group at once. */
 void supervisor_kill_all(struct supervisor *s);

@@ -22,6 +22,7 @@ struct supervisor {
 	struct map strangers; /* by pid: who was re-parented to us, as far as we have seen them */
 	uint64_t serial;      /* of the child spawned last */
 	struct supervisor_stats stats;
+	struct histogram ended[STOP_STEP_COUNT];
 	struct timer scan_timer;
 	mono_t scanned;
 	bool look_again;
@@ -46,6 +47,7 @@ struct child {
 	struct post stdin_post;
 	msec_t eof_ms, term_ms, output_ms;
 	struct child_exit how;
+	mono_t asked_at; /* when `how.asked` is set */
 	bool kill_sent, output_ended;
 	unsigned orphans; /* that the last scan saw, dead ones left out */
 	mono_t sweep_end;

@@ -313,6 +313,12 @@ void supervisor_stats(const struct supervisor *s, struct supervisor_stats *stats
 	*stats = s->stats;
 }
 
+const struct histogram *supervisor_ended(const struct supervisor *s, enum stop_step step)
+{
+	assert(step < STOP_STEP_COUNT);
+	return &s->ended[step];
+}
+
 void supervisor_free(struct supervisor **sp)
 {
 	struct supervisor *s = *sp;

@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "mcp/bridge.h"
+#include "mcp/form.h"
 #include "mcp/meta.h"
 
 #define DEPTH 32
@@ -50,6 +51,21 @@ static void bridge(bool to_modern, bool from_modern, const struct message *m, st
 		bridge_to_legacy(&b, m, &asked, &room);
 	apply(&b, m->text, out);
 	buf_free(&room);
+}
+
+/* ... of a tool, for a legacy client */
+static void check_structured(const struct message *m)
+{
+	static const struct bridge_asked call = { METHOD_TOOLS_CALL, { NULL, 0 }, { "{}", 2 } };
+	struct buf room = { 0 }, out = { 0 };
+	struct bridge b;
+
+	bridge_to_legacy(&b, m, &call, &room);
+	apply(&b, m->text, &out);
+	struct message l = parse(buf_span(&out));
+	demand(span_eq(l.id, m->id));
+	buf_free(&room);
+	buf_free(&out);
 }
 
 static void check_modern_result(const struct message *m)
@@ -112,6 +128,23 @@ static void check_task(const struct message *m)
 	buf_free(&out);
 }
 
+/* A form in older words is one that needs no others. */
+static void check_form(const struct message *m)
+{
+	struct buf older = { 0 }, out = { 0 }, none = { 0 };
+
+	if (form_for(m->params, REVISION_2025_06_18, &older) == FORM_CHANGES) {
+		const struct bridge b = { .splices = { { m->params, buf_span(&older) } }, .n = 1 };
+		apply(&b, m->text, &out);
+		struct message l = parse(buf_span(&out));
+		demand(span_eq(l.id, m->id) && span_eq(l.method, m->method));
+		demand(form_for(l.params, REVISION_2025_06_18, &none) != FORM_IMPOSSIBLE);
+	}
+	buf_free(&older);
+	buf_free(&out);
+	buf_free(&none);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = { (const char *)data, size };
@@ -123,9 +156,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (m.kind == MESSAGE_REQUEST) {
 		check_request(&m);
 		check_task(&m);
+		check_form(&m);
 	} else if (m.kind != MESSAGE_NOTIFICATION) {
 		check_answer(&m, false);
 		check_answer(&m, true);
+		check_structured(&m);
 	}
 	return 0;
 }

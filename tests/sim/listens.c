@@ -3,16 +3,22 @@
  */
 #include "scenario.h"
 
-static bool names(const struct client_listen *l, const struct pieces *json)
+static bool has(const struct pieces *json, const char *part)
 {
 	struct buf text = { 0 };
-	char id[64];
 
 	pieces_put(&text, json);
-	snprintf(id, sizeof(id), "\"" META_SUBSCRIPTION "\":\"l%d\"", l->id);
-	bool found = memmem(buf_span(&text).p, buf_size(&text), id, strlen(id)) != NULL;
+	bool found = memmem(buf_span(&text).p, buf_size(&text), part, strlen(part)) != NULL;
 	buf_free(&text);
 	return found;
+}
+
+static bool names(const struct client_listen *l, const struct pieces *json)
+{
+	char id[64];
+
+	snprintf(id, sizeof(id), "\"" META_SUBSCRIPTION "\":\"l%d\"", l->id);
+	return has(json, id);
 }
 
 static void on_opened(void *arg, const struct pieces *json)
@@ -21,6 +27,9 @@ static void on_opened(void *arg, const struct pieces *json)
 
 	REQUIRE(l->scenario, !l->opened && !l->ended && !l->left && names(l, json));
 	l->opened = true;
+	l->hears = has(json, "\"resourceSubscriptions\":[\"u:1\"]");
+	l->scenario->hearing += l->hears;
+	REQUIRE(l->scenario, l->wants || !l->hears);
 }
 
 static void on_message(void *arg, const struct pieces *json)
@@ -28,6 +37,8 @@ static void on_message(void *arg, const struct pieces *json)
 	struct client_listen *l = arg;
 
 	REQUIRE(l->scenario, l->opened && !l->ended && !l->left && names(l, json));
+	REQUIRE(l->scenario, l->hears || !has(json, "notifications/resources/updated"));
+	l->scenario->updates += has(json, "notifications/resources/updated");
 }
 
 static void on_ended(void *arg, const struct pieces *json)
@@ -76,10 +87,11 @@ static void on_make(void *arg)
 	if (sc->exited)
 		return;
 	sc->last_request = world_sched(sc->world)->now;
+	l->wants = chance(sc->world, 50);
 	buf_printf(&text,
 	        "{\"jsonrpc\":\"2.0\",\"id\":\"l%d\",\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":"
-	        "{\"toolsListChanged\":true,\"resourcesListChanged\":%s}}}",
-	        l->id, chance(sc->world, 50) ? "true" : "false");
+	        "{\"toolsListChanged\":true,\"resourcesListChanged\":%s,\"resourceSubscriptions\":[%s]}}}",
+	        l->id, chance(sc->world, 50) ? "true" : "false", l->wants ? "\"u:1\"" : "");
 	bool parsed = message_parse(buf_span(&text), 64, &m, &fault);
 	REQUIRE(sc, parsed);
 	l->listen = gateway_listen(sc->gw, NULL, SCOPE_ALL, &m, &port, l, &refusal);

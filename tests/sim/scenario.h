@@ -53,8 +53,9 @@ struct stream {
 	struct event make, leave;
 };
 
-/* A modern client that listens for news, until it leaves or is told that it is over. */
+/* A modern client that listens for news, until it leaves or is told that it is over. `hears`: of updates, too. */
 struct client_listen {
+	bool wants, hears;
 	struct scenario *scenario;
 	struct listen *listen;
 	bool accepted, opened, ended, left;
@@ -112,7 +113,8 @@ struct scenario {
 	unsigned call_count, waiting; /* waiting: clients, for the end of their calls */
 	unsigned detached;            /* calls of legacy clients that left: they may go on */
 	struct client_listen listens[LISTENS];
-	bool fronts_close; /* the fronts were told to */
+	unsigned hearing, updates; /* listens that were promised updates, and those that were told */
+	bool fronts_close;         /* the fronts were told to */
 	struct stream streams[STREAMS];
 	struct order orders[ORDERS_MAX];
 	unsigned order_count;

@@ -143,14 +143,21 @@ static const char *result_for(enum method m)
 {
 	switch (m) {
 	case METHOD_INITIALIZE:
-		return "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{\"listChanged\":true},\"logging\":{}},"
+		return "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"tools\":{\"listChanged\":true},"
+		       "\"resources\":{\"subscribe\":true},\"logging\":{}},"
 		       "\"serverInfo\":{\"name\":\"sim\",\"version\":\"1\"}}";
 	case METHOD_TOOLS_LIST:
 		return "{\"tools\":[{\"name\":\"t\",\"inputSchema\":{\"type\":\"object\"}}]}";
+	case METHOD_RESOURCES_LIST:
+		return "{\"resources\":[{\"uri\":\"u:1\",\"name\":\"1\"}]}";
+	case METHOD_RESOURCE_TEMPLATES_LIST:
+		return "{\"resourceTemplates\":[]}";
 	default:
 		return "{}";
 	}
 }
+
+#define UPDATED "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"u:1\"}}\n"
 
 static const char *nonsense(struct server *s)
 {
@@ -162,6 +169,8 @@ static const char *nonsense(struct server *s)
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n",
 		"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"sampling/createMessage\",\"params\":{}}\n",
 		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"error\",\"data\":1}}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":1,\"progress\":1}}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tasks\",\"params\":{\"taskId\":\"t\"}}\n",
 	};
 
 	return lines[below(s->world, sizeof(lines) / sizeof(lines[0]))];
@@ -176,9 +185,12 @@ static void put_answer(struct server *s, const struct message *m)
 		        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":%.*s,"
 		        "\"progress\":1}}\n",
 		        SPAN_ARG(m->progress_token));
+	if (chance(s->world, 10))
+		buf_add(&a->text, SPAN(UPDATED));
 	if (chance(s->world, s->temper.wrong))
 		buf_add(&a->text, span_of(nonsense(s)));
-	if (m->method_id == METHOD_TOOLS_CALL && chance(s->world, 10))
+	bool may_refuse = m->method_id == METHOD_TOOLS_CALL || m->method_id == METHOD_RESOURCES_SUBSCRIBE;
+	if (may_refuse && chance(s->world, 10))
 		rpc_put_error(&a->text, m->id, RPC_INVALID_PARAMS, SPAN("no"));
 	else if (m->method_id == METHOD_TOOLS_CALL && span_is_set(m->arguments))
 		rpc_put_result(&a->text, m->id, m->arguments);

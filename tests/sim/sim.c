@@ -136,6 +136,7 @@ static bool never(void *arg)
 struct totals {
 	uint64_t ended[END_REASON_COUNT], refused, processes, stalled, held, hurried;
 	struct ask_counts asks;
+	uint64_t hearing, updates;
 };
 
 static void add_totals(struct totals *t, const struct scenario *sc)
@@ -151,6 +152,8 @@ static void add_totals(struct totals *t, const struct scenario *sc)
 	t->asks.stray_answers += counts->asks.stray_answers;
 	t->processes += world_spawned(sc->world);
 	t->stalled += world_stalled_ms(sc->world) > 0;
+	t->hearing += sc->hearing;
+	t->updates += sc->updates;
 	t->held += sc->held;
 	t->hurried += sc->hurried;
 }
@@ -166,6 +169,8 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	printf("\nasks: %llu delivered, %llu refused, %llu answered, %llu stray answers\n",
 	        (unsigned long long)t->asks.delivered, (unsigned long long)t->asks.refused,
 	        (unsigned long long)t->asks.answered, (unsigned long long)t->asks.stray_answers);
+	printf("listens: %llu were promised updates, %llu updates told\n", (unsigned long long)t->hearing,
+	        (unsigned long long)t->updates);
 }
 
 static void run(uint64_t seed, bool verbose, struct totals *totals)

@@ -21,6 +21,7 @@ Knobs, which may be changed at any time (server.knobs["x"] = ...):
   page            items per page
   tls             an ssl.SSLContext: https
   listen          "json": subscriptions/listen is answered with open-ended JSON texts
+  acks_without_filter  True: subscriptions/listen is acknowledged without a word of what is honoured
   tasks           True: a modern client that declares the extension gets a task (task-1, ...) for each call of `sleep`
 
 What came is in server.requests: (verb, path, headers with small names, message or None).
@@ -453,10 +454,20 @@ class FakeHttpServer:
     def _error(self, http, m, status, code, message):
         http.respond(status, dumps({"jsonrpc": "2.0", "id": m.get("id"), "error": {"code": code, "message": message}}))
 
+    def _honoured(self, m):
+        """What of a filter it agrees to; only who declares the extension may ask for tasks."""
+        wanted = dict(m["params"]["notifications"])
+        if "resourceSubscriptions" in wanted:
+            wanted["resourceSubscriptions"] = [u for u in wanted["resourceSubscriptions"] if u in self.knobs.get("resources", [])]
+        if "taskIds" in wanted:
+            assert META + "tasks" in m["params"]["_meta"][META + "clientCapabilities"]["extensions"]
+            wanted["taskIds"] = [id for id in wanted["taskIds"] if id in self.tasks]
+        return {} if self.knobs.get("acks_without_filter") else {"notifications": wanted}
+
     def _listen(self, http, m):
         news = queue.Queue()
-        meta = {META + "subscriptionId": str(m["id"])}
-        ack = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {"_meta": meta}}
+        params = {"_meta": {META + "subscriptionId": str(m["id"])}, **self._honoured(m)}
+        ack = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params}
         self.listens.add(news)
         as_json = self.knobs.get("listen") == "json"
         http.begin(type="application/json" if as_json else "text/event-stream")
@@ -621,17 +632,18 @@ class FakeHttpServer:
                 http.chunk(step["raw"].encode())
             elif "answer" in step:
                 say({"jsonrpc": "2.0", "id": m["id"], "result": {"content": [{"type": "text", "text": step["answer"]}]}})
-            elif "hang_up" in step:  # the rest waits for a GET with Last-Event-ID
-                http.end()
-                open = False
+            elif "hang_up" in step:  # what follows, up to the next one, waits for a GET with Last-Event-ID
+                open, rest = False, []
                 self.events[id] = rest
+                id = str(next(self.event_ids))
+                rest.append(("", id))
             elif "drop" in step:
                 http.drop()
             elif "reset" in step:
                 http.reset()
             else:
                 raise ValueError(step)
-        if open and not isinstance(http, SseHttp):
+        if not isinstance(http, SseHttp):
             http.end()
 
 

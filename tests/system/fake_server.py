@@ -23,7 +23,8 @@
   record          a file that gets each line read, and "EOF", "TERM"; one line each, with the time in front
   delay           seconds before each answer to tools/call
   subscribe       false: no subscriptions
-  no_updates      URIs that it does not let anybody subscribe to
+  no_updates      URIs that it does not let anybody subscribe to, and ids of tasks
+  extension       true: it has the extension of tasks of the modern revision, as far as listening for them goes
   tasks           true: tasks of 2025-11-25 (and a call with `task` makes one): they are called task-1, ..., are
                   completed when their call would be answered, and tell their status as it changes
 
@@ -49,7 +50,7 @@ with the inputResponses and the requestState), and
     orphans       so many grandchildren that end at once and are left to whoever reaps them
     flood_for_ever   "stdout" or "stderr": writes there without a line feed and does nothing else
     block         neither reads nor writes for so many ms
-  In texts $ID stands for the id of the call as it came on the wire, $TOKEN for its progress token.
+  In texts $ID stands for the id of the call as it came on the wire, or of its task, $TOKEN for its progress token.
 """
 
 import heapq
@@ -254,7 +255,10 @@ class Server:
         self.modern = was
 
     def listen(self, m):
-        wanted = m["params"]["notifications"]
+        wanted, refused = m["params"]["notifications"], KNOBS.get("no_updates", [])
+        for kind in ("resourceSubscriptions", "taskIds"):
+            if kind in wanted:
+                wanted = {**wanted, kind: [x for x in wanted[kind] if x not in refused]}
         self.listeners[dumps(m["id"])] = m["id"], wanted
         self.tell(m["id"], "notifications/subscriptions/acknowledged", {"notifications": wanted})
 
@@ -264,8 +268,13 @@ class Server:
     def news(self, method, params):
         kind = method.split("/")[1]
         for id, wanted in list(self.listeners.values()):
-            updates = wanted.get("resourceSubscriptions", [])
-            if params.get("uri") in updates if kind == "resources" and "uri" in params else wanted.get(kind + "ListChanged"):
+            if kind == "tasks":
+                hears = params["taskId"] in wanted.get("taskIds", [])
+            elif kind == "resources" and "uri" in params:
+                hears = params["uri"] in wanted.get("resourceSubscriptions", [])
+            else:
+                hears = wanted.get(kind + "ListChanged")
+            if hears:
                 self.tell(id, method, params)
 
     def unlisten(self):
@@ -343,6 +352,8 @@ class Server:
             capabilities["prompts"] = {"listChanged": True}
         if KNOBS.get("tasks"):
             capabilities["tasks"] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
+        if KNOBS.get("extension"):
+            capabilities["extensions"] = {META + "tasks": {}}
         return KNOBS.get("capabilities", capabilities)
 
     def list(self, m, kind, key):
@@ -467,7 +478,8 @@ class Server:
 
     def fill(self, text, m):
         token = ((m.get("params") or {}).get("_meta") or {}).get("progressToken")
-        return text.replace("$ID", dumps(m.get("id"))).replace("$TOKEN", dumps(token))
+        id = m.get("id")
+        return text.replace("$ID", dumps(id.id if isinstance(id, Task) else id)).replace("$TOKEN", dumps(token))
 
     def steps(self, steps, m):
         while steps:

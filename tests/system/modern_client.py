@@ -122,10 +122,10 @@ class ModernHttp:
             assert body.get("id") == message["id"] and type(body["id"]) is type(message["id"]), body
         return r.status, body["error"]
 
-    def listen(self, id="listen", **topics):
+    def listen(self, id="listen", capabilities=None, **topics):
         """Opens a listen on a connection of its own; returns it and the first message, the acknowledgement."""
         other = ModernHttp(self.address, self.path, self.timeout)
-        r = other.post(modern(id, "subscriptions/listen", {"notifications": topics}))
+        r = other.post(modern(id, "subscriptions/listen", {"notifications": topics}, capabilities=capabilities or {}))
         assert r.status == 200 and r.is_sse, r
         stream = EventStream(r.connection, r)
         return stream, stream.next_message()

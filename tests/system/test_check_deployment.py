@@ -40,8 +40,8 @@ def test_an_error_exits_78_and_tells_where_why_and_what_instead(sluice):
 
 
 def test_warnings_and_advice_exit_0(sluice):
-    code, out = check(sluice, GOOD.replace("sluice:1.0.0", "sluice:latest").replace("minReadySeconds: 5", "paused: false"))
-    assert code == 0 and rules(out) == {"image-tag", "min-ready"}
+    code, out = check(sluice, GOOD.replace("sluice:1.0.0-runners", "sluice:latest-runners").replace("3600", "10").replace("minReadySeconds: 5", "paused: false"))
+    assert code == 0 and rules(out) == {"ingress-timeout", "min-ready"}
     assert "1 warning, 1 with advice" in out
 
 

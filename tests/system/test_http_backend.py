@@ -172,6 +172,7 @@ def result_of(request, text="well"):
 
 
 GOOD_BODIES = {
+    "a byte order mark in front": lambda r: raw("\ufeff" + result_of(r)),
     "with white space": lambda r: raw("\r\n  " + result_of(r) + "\n\n"),
     "a notification and then the answer": lambda r: raw(
         '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":1}}\n' + result_of(r)
@@ -728,6 +729,18 @@ def test_a_stream_that_breaks_off_is_taken_up_where_it_did(sluice, fake):
         assert [n["params"]["progress"] for n in c.notifications] == [1, 2]
     resumed = [r for r in server.seen(verb="GET") if "last-event-id" in r.headers]
     assert len(resumed) == 1 and resumed[0].headers["mcp-session-id"] == "session-1"
+
+
+def test_a_server_that_hangs_up_again_and_again_is_asked_again_and_again(sluice, fake):
+    """Polling as in 2025-11-25: each time with an id, and also when nothing has come since."""
+    server = fake(ids=True, retry=100)
+    s = sluice.http(servers(f=server.entry()))
+    with s.client() as c:
+        polls = [{"progress": n} if n % 2 else {"wait": 1} for n in range(7)]
+        todo = steps(*(step for poll in polls for step in (poll, {"hang_up": True})), {"answer": "at last"})
+        assert unwrap(c.ask(call(5, "f__steps", todo, token=1)))["content"][0]["text"] == "at last"
+        assert [n["params"]["progress"] for n in c.notifications] == [1, 3, 5]
+    assert len([r for r in server.seen(verb="GET") if "last-event-id" in r.headers]) == 7
 
 
 def test_a_stream_that_cannot_be_taken_up_ends_its_call(sluice, fake):

@@ -252,7 +252,7 @@ def test_an_unknown_tool_is_refused_in_band(m):
 
 
 def test_what_a_client_says_of_itself_does_not_reach_a_legacy_server(m):
-    params = {"name": "ex__mirror", "arguments": {"a": 1}, "inputResponses": {"x": {}}, "requestState": "s"}
+    params = {"name": "ex__mirror", "arguments": {"a": 1}, "inputResponses": {"x": {}}}
     message = modern(1, "tools/call", params, level="debug", capabilities={"sampling": {}})
     message["params"]["_meta"] |= {"traceparent": "00-1", "example.org/mine": {"b": 2}}
     seen = m.messages(message)[-1]["result"]["_meta"]

@@ -7,7 +7,7 @@ import pytest
 
 from asking import ACCEPTED, ALL, FORM, OpenCall, reply
 from harness import PATIENCE, fake, kill_and_wait, servers, wait_until
-from mcp_client import RpcError, call
+from mcp_client import RpcError, call, dumps, notification
 from modern_client import MODERN, PREFIX, ModernHttp, is_stamped
 from test_stdio_backend import script
 
@@ -130,6 +130,31 @@ def test_answers_to_legacy_clients_have_nothing_of_the_modern_revision(modern):
         assert c.request("completion/complete", {"ref": {"type": "ref/resource", "uri": "u:1"}, "argument": {"name": "a", "value": ""}})["completion"]
     with ModernHttp(modern.address) as m:
         assert m.ask("resources/read", {"uri": "u:1"})["cacheScope"] == "private"
+
+
+LISTING = {"name": "listing", "inputSchema": {"type": "object"}, "outputSchema": {"type": "array", "items": {"type": "integer"}}}
+RECORD = {"name": "record", "inputSchema": {"type": "object"}, "outputSchema": {"type": "object", "properties": {"a": {}}}}
+
+
+def test_results_that_are_no_object_are_texts_for_legacy_clients(sluice):
+    s = sluice.http(servers(f=fake(era="modern", tools=[LISTING, RECORD])))
+    result = {"resultType": "complete", "content": [{"type": "text", "text": "three"}], "structuredContent": [1, 2, 3]}
+    steps = [{"line": dumps({"jsonrpc": "2.0", "id": "$ID", "result": result}).replace('"$ID"', "$ID")}]
+    with s.client() as c, ModernHttp(s.address) as m:
+        old = {t["name"]: t.get("outputSchema") for t in c.request("tools/list")["tools"]}
+        new = {t["name"]: t.get("outputSchema") for t in m.ask("tools/list")["tools"]}
+        assert (old["f__listing"], new["f__listing"]) == (None, LISTING["outputSchema"])
+        assert old["f__record"] == new["f__record"] == RECORD["outputSchema"]
+        assert c.call("f__script", {"steps": steps}) == {"content": [*result["content"], {"type": "text", "text": "[1,2,3]"}]}
+        assert m.call("f__script", {"steps": steps})["structuredContent"] == [1, 2, 3]
+
+
+def test_updates_for_legacy_clients_do_not_name_our_subscription(modern):
+    with modern.client() as c:
+        stream = c.get_stream()
+        assert c.request("resources/subscribe", {"uri": "u:1"}) == {}
+        c.call("f__script", {"steps": [{"wait": 200}, {"news": {"method": UPDATED, "params": {"uri": "u:1"}}}, {"answer": "ok"}]})
+        assert stream.next_message() == notification(UPDATED, {"uri": "u:1", "_meta": {}})
 
 
 def test_progress_reaches_its_client(modern):

@@ -402,9 +402,10 @@ STATUS = {
     "in_flight": 1,
     "calls": {"accepted": 12, "refused": 0},
     "backends": [
-        {"name": "good", "state": "ready", "pid": 42, "in_flight": 1, "starts": 1, "restarts": 0},
+        {"name": "good", "state": "ready", "pid": 42, "in_flight": 1, "calls": 7, "starts": 1, "restarts": 0},
         {"name": "bad", "state": "backoff", "pid": 0, "in_flight": 0, "starts": 5, "restarts": 4, "last_error": "exited with code 1"},
     ],
+    "calls_in_flight": [{"name": f"good__tool{n}\x1b[2J", "backend": "good", "client": "c", "age_ms": n} for n in range(20)],
 }
 
 
@@ -414,8 +415,9 @@ def test_status_is_a_table_on_a_terminal(sluice):
     assert code == 0 and "\x1b" not in shown
     assert "degraded" in shown and "sessions 3, calls in flight 1, accepted 12" in shown
     rows = [line.split() for line in shown.splitlines()]
-    assert ["good", "ready", "1", "1", "0", "42", "-"] in rows
-    assert ["bad", "backoff", "0", "5", "4", "-", "exited", "with", "code", "1"] in rows
+    assert ["good", "ready", "1", "7", "1", "0", "42", "-"] in rows
+    assert ["bad", "backoff", "0", "-", "5", "4", "-", "exited", "with", "code", "1"] in rows
+    assert sum(row[1:3] == ["good", "c"] for row in rows) == 10  # the oldest ones
 
 
 def test_status_is_the_gateways_own_json_when_piped(sluice):

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from asking import ACCEPTED, FORM, SAMPLING
+from fake_http_server import FakeHttpServer
 from harness import PATIENCE, fake, servers, wait_until
 from mcp_client import RpcError, call, text_of
 from modern_client import ModernHttp, modern
@@ -131,6 +132,93 @@ def test_a_state_that_is_changed_used_or_of_another_request_is_refused(m):
     answered(go_on(m, args, parked, {"r1": ACCEPTED}))
     refused(m, args, state)
     assert received(m).count("elicitation/create") == 1
+
+
+@pytest.mark.parametrize("state", ["theirs", "", 7, None])
+def test_a_state_that_no_server_here_can_have_given_is_refused(m, state):
+    refused(m, {"text": "x"}, state, tool="f__echo")
+    assert received(m).count("tools/call") == 1  # this one
+
+
+def test_a_state_waits_until_it_is_known_who_can_have_given_it(sluice):
+    """A lazy server's kind is not known before it is asked something."""
+    for era, fate in (("legacy", "refused"), ("modern", "taken")):
+        s = sluice.http(servers(f=fake(era=era, start_delay=0.3, more={"startup": "lazy"})))
+        with ModernHttp(s.address) as m:
+            message = modern(7, "tools/call", {"name": "f__echo", "arguments": {"text": "x"}, "requestState": "theirs"}, capabilities=CAN)
+            [answer] = m.messages(message)
+            assert ("error" in answer) == (fate == "refused"), answer
+            assert received(m).count('\\"name\\":\\"echo\\"') == (fate == "taken")
+
+
+@pytest.mark.parametrize("responses", [5, None, [], "r1"])
+def test_answers_that_are_no_object_are_refused(m, responses):
+    args = arguments()
+    parked = start(m, args)
+    message = modern(7, "tools/call", {"name": "f__ask", "arguments": args, "requestState": parked["requestState"], "inputResponses": responses}, capabilities=CAN)
+    assert m.error(message)[1]["code"] == -32602
+    message = modern(8, "tools/call", {"name": "f__ask", "arguments": args, "inputResponses": responses}, capabilities=CAN)
+    assert m.error(message)[1]["code"] == -32602
+    answered(go_on(m, args, parked, {"r1": ACCEPTED}))
+
+
+PAGE = {"mode": "url", "url": "https://example.com/sign-in", "message": "Sign in", "elicitationId": "e1"}
+
+
+@pytest.fixture
+def signed_in(sluice):
+    """A legacy server that wants its user to sign in: [true] once that is done."""
+    done = [False]
+
+    def answer(request):
+        if done[0]:
+            return None
+        error = {"code": -32042, "message": "sign in", "data": {"elicitations": [PAGE]}}
+        body = json.dumps({"jsonrpc": "2.0", "id": request.message["id"], "error": error}).encode()
+        return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+    with FakeHttpServer("legacy", fail={"tools/call": answer}) as server:
+        yield sluice.http(servers(f=server.entry())), server, done
+
+
+def test_a_page_that_is_needed_first_is_a_question(signed_in):
+    s, server, done = signed_in
+    with ModernHttp(s.address) as m:
+        parked = start(m, {"text": "x"}, "f__echo")
+        [(key, question)] = is_parked(parked).items()
+        assert question == {"method": "elicitation/create", "params": {k: v for k, v in PAGE.items() if k != "elicitationId"}}
+        again = go_on(m, {"text": "x"}, parked, {key: {"action": "accept"}}, "f__echo")
+        assert set(is_parked(again)) == {key}
+        done[0] = True
+        assert text_of(go_on(m, {"text": "x"}, again, {key: {"action": "accept"}}, "f__echo")) == "x"
+        sent = [r.params for r in server.seen("tools/call")]
+        assert len(sent) == 3 and all({"name", "arguments"} == set(p) - {"_meta"} for p in sent)
+        refused(m, {"text": "x"}, again["requestState"], "f__echo")
+        refused(m, {"text": "other"}, parked["requestState"], "f__echo")
+        assert len(server.seen("tools/call")) == 3
+
+
+def test_a_page_that_the_client_does_not_open_ends_the_call(signed_in):
+    s, server, _ = signed_in
+    with ModernHttp(s.address) as m:
+        parked = start(m, {}, "f__echo")
+        result = go_on(m, {}, parked, {"u1": {"action": "decline"}}, "f__echo")
+        assert result["isError"] and "not agreed" in text_of(result)
+        message = modern(5, "tools/call", {"name": "f__echo", "arguments": {}}, capabilities={"elicitation": {}})
+        status, error = m.error(message)
+        assert (status, error["code"], error["data"]) == (400, -32021, {"requiredCapabilities": {"elicitation": {"url": {}}}})
+        assert len(server.seen("tools/call")) == 2
+
+
+def test_a_page_that_is_needed_first_is_told_to_legacy_clients_as_they_can_hear_it(signed_in):
+    s, _, _ = signed_in
+    with s.client(capabilities=CAN) as c:
+        with pytest.raises(RpcError) as e:
+            c.call("f__echo", {})
+        assert (e.value.code, e.value.data) == (-32042, {"elicitations": [{**PAGE, "elicitationId": "f/e1"}]})
+    with s.client(capabilities={"elicitation": {}}) as c:
+        result = c.call("f__echo", {})
+        assert result["isError"] and PAGE["url"] in text_of(result)
 
 
 def test_a_client_that_cannot_is_not_asked(m):

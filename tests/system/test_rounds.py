@@ -7,6 +7,7 @@ from asking import ACCEPTED, ALL, FORM, SAMPLING, OpenCall, reply
 from fake_http_server import FakeHttpServer, dumps
 from harness import fake, servers
 from mcp_client import RpcError, text_of
+from test_server_requests import CHOICE, OLDER_CHOICE, SEVERAL
 
 DONE = {"resultType": "complete", "content": [{"type": "text", "text": "done"}]}
 
@@ -90,6 +91,23 @@ def test_what_cannot_be_asked_is_said(sluice, script):
         reply(c, o.next(), error={"code": -1, "message": "no"})
         assert o.next()["result"]["isError"]
     assert len(one.asked) == 2
+
+
+def test_forms_are_put_in_the_words_of_an_older_client_or_said_to_be_impossible(sluice, script):
+    def needs_form(field):
+        return needs({"who": {"method": "elicitation/create", "params": {"mode": "form", "message": "m", "requestedSchema": {"type": "object", "properties": {"a": field}}}}})
+
+    one = script(needs_form(CHOICE), DONE, needs_form(SEVERAL))
+    s = sluice.http(servers(f=one.server.entry()))
+    with s.client(revision="2025-06-18", capabilities={"elicitation": {}}) as c:
+        o = OpenCall(c, "f__echo", {})
+        question = o.next()
+        assert question["params"] == {"message": "m", "requestedSchema": {"type": "object", "properties": {"a": OLDER_CHOICE}}}
+        reply(c, question, ACCEPTED)
+        assert o.text() == "done"
+        result = c.call("f__echo", {})
+        assert result["isError"] and "who" in text_of(result)
+    assert len(one.asked) == 3
 
 
 def test_of_a_prompt_it_is_an_error(sluice, script):

@@ -66,6 +66,44 @@ def test_a_schema_passes_word_for_word(able):
     c.text()
 
 
+CHOICE = {"type": "string", "oneOf": [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}], "default": "g"}
+OLDER_CHOICE = {"type": "string", "enum": ["r", "g"], "enumNames": ["Red", "Green"]}
+SEVERAL = {"type": "array", "items": {"type": "string", "enum": ["r", "g"]}}
+
+
+def form(**fields):
+    return {"mode": "form", "message": "Which?", "requestedSchema": {"type": "object", "properties": fields}}
+
+
+def test_a_form_is_put_in_the_words_of_an_older_client(gateway):
+    with gateway.client(revision="2025-06-18", capabilities={"elicitation": {}}) as old, gateway.client(capabilities=ALL) as new:
+        params = form(colour=CHOICE, sure={"type": "boolean", "default": True})
+        older = form(colour=OLDER_CHOICE, sure={"type": "boolean", "default": True})
+        del older["mode"]
+        for client, shown in ((old, older), (new, params)):
+            c, question = asking(client, "elicitation/create", params)
+            assert question["params"] == shown
+            reply(client, question, {"action": "accept", "content": {"colour": "r"}})
+            assert answered(c)["result"]["content"] == {"colour": "r"}
+
+
+def test_a_form_that_an_older_client_has_not_got_is_refused(gateway):
+    with gateway.client(revision="2025-06-18", capabilities={"elicitation": {}}) as old:
+        answer = json.loads(old.text("f__ask", {"method": "elicitation/create", "params": form(colours=SEVERAL)}))
+        assert code_of(answer) == -32602 and "revision" in answer["error"]["message"]
+
+
+def test_sampling_with_tools_is_for_clients_that_declare_it(gateway):
+    params = {**SAMPLING, "tools": [{"name": "t", "inputSchema": {"type": "object"}}]}
+    with gateway.client(capabilities=ALL) as without:
+        assert code_of(json.loads(without.text("f__ask", {"method": "sampling/createMessage", "params": params}))) == -32601
+    with gateway.client(capabilities={"sampling": {"tools": {}}}) as c:
+        call, question = asking(c, "sampling/createMessage", params)
+        assert question["params"] == params
+        reply(c, question, {})
+        call.text()
+
+
 def test_what_the_client_cannot_do_is_refused_at_once(gateway):
     with gateway.client(capabilities={"elicitation": {}}) as c:
         for method, params in (("sampling/createMessage", SAMPLING), ("roots/list", {}), ("elicitation/create", {"mode": "url"})):

@@ -200,6 +200,12 @@ def test_bytes_that_are_no_text_are_passed_over(one):
     assert one.text("f__script", script({"hex": "fffe00800a"}, {"hex": "000a"}, {"answer": "ok"})) == "ok"
 
 
+def test_a_byte_order_mark_in_front_of_a_message_is_passed_over(one):
+    marked = {"line": '\ufeff{"jsonrpc":"2.0","id":$ID,"result":{"content":[{"type":"text","text":"marked"}]}}'}
+    assert one.text("f__script", script(marked)) == "marked"
+    assert one.text("f__script", script({"line": "\ufeff"}, {"answer": "ok"})) == "ok"
+
+
 def test_a_bad_line_is_logged_with_the_servers_name(one):
     one.call("f__script", script({"line": "not json at all"}, {"answer": "ok"}))
     wait_until(

@@ -1,6 +1,7 @@
 """resources/subscribe, unsubscribe and updated: counted, routed, replayed (MCP 2025-11-25, Resources)."""
 
 import json
+import time
 
 import pytest
 
@@ -144,6 +145,26 @@ def test_a_server_that_is_replaced_is_told_too(sluice):
         s.signal(1)
         s.log.wait("reloaded")
         wait_until(lambda: got(c) == [("subscribe", "u:1")] and c.text("f__env", {"name": "X"}) == "1")
+
+
+@pytest.mark.parametrize("knobs", [{}, {"era": "modern"}], ids=["legacy", "modern"])
+def test_a_listen_is_acknowledged_with_what_the_server_agrees_to(sluice, knobs):
+    s = sluice.http(servers(f=fake(resources=["u:1", "u:2"], no_updates=["u:2"], **knobs)))
+    with ModernHttp(s.address) as m:
+        m.ask("resources/list")
+        _, ack = m.listen("l", resourceSubscriptions=["u:2", "u:1", "u:3"])
+        assert ack["params"]["notifications"]["resourceSubscriptions"][0] == "u:1"
+        assert "u:2" not in ack["params"]["notifications"]["resourceSubscriptions"]
+
+
+def test_a_listen_does_not_wait_for_ever_for_a_server_that_says_nothing(sluice):
+    s = sluice.http(servers(f=fake(resources=["u:1"], on={"resources/subscribe": [{"stderr": "$ID"}]})))
+    with ModernHttp(s.address) as m:
+        m.ask("resources/list")
+        begun = time.monotonic()
+        _, ack = m.listen("l", resourceSubscriptions=["u:1"], toolsListChanged=True)
+        assert ack["params"]["notifications"] == {"toolsListChanged": True}
+        assert time.monotonic() - begun >= 4
 
 
 def test_streams_of_modern_clients_hear_of_updates_too(gateway):

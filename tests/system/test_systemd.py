@@ -214,7 +214,7 @@ def test_the_watchdog_hears_from_the_loop_as_long_as_it_turns(sluice, manager):
     s = told(sluice, manager, servers(ex=example()), WATCHDOG_USEC="400000")
     manager.wait("WATCHDOG", "1", count=4)
     at = [m["at"] for m in manager.having("WATCHDOG")]
-    assert at[3] - at[0] > 0.45  # every 200 ms
+    assert at[3] - at[0] > 0.2  # every 200 ms, seen by a reader that may be late
     s.signal(SIGSTOP)
     time.sleep(0.2)
     count = len(manager.having("WATCHDOG"))

@@ -118,11 +118,22 @@ static inline void on_ask_ended(void *arg, uint64_t id)
 	buf_printf(&r->notes, "asks no more %llu\n", (unsigned long long)id);
 }
 
+static inline void on_agreed(void *arg, uint64_t session, enum wanted_kind kind, struct span text, bool yes)
+{
+	struct rig *r = arg;
+
+	assert_int_equal(session, 0);
+	assert_false(r->down);
+	buf_printf(&r->notes, "%s %s%.*s\n", yes ? "agrees" : "refuses", kind == WANTED_TASK ? "task " : "",
+	        SPAN_ARG(text));
+}
+
 static const struct backend_events events = {
 	.state = on_state,
 	.hello = on_hello,
 	.list = on_list,
 	.notification = on_note,
+	.agreed = on_agreed,
 	.ask = on_ask,
 	.ask_ended = on_ask_ended,
 };

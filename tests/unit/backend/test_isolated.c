@@ -185,11 +185,19 @@ static void note_ask_ended(void *arg, uint64_t id)
 	buf_printf(&((struct rig *)arg)->up, "no ask\n");
 }
 
+static void note_agreed(void *arg, uint64_t session, enum wanted_kind kind, struct span text, bool yes)
+{
+	(void)kind;
+	buf_printf(&((struct rig *)arg)->up, "%s %.*s for %llu\n", yes ? "agrees" : "refuses", SPAN_ARG(text),
+	        (unsigned long long)session);
+}
+
 static const struct backend_events events = {
 	.state = note_state,
 	.hello = note_hello,
 	.list = note_list,
 	.notification = note_notification,
+	.agreed = note_agreed,
 	.ask = note_ask,
 	.ask_ended = note_ask_ended,
 };
@@ -287,7 +295,8 @@ static void test_each_session_has_a_member_and_the_lists_come_from_the_main_one(
 	r.made[1]->base.events->hello(r.made[1]->base.arg, &(struct backend_hello){ 0 });
 	r.made[1]->base.events->list(r.made[1]->base.arg, LIST_TOOLS, &list);
 	r.made[1]->base.events->notification(r.made[1]->base.arg, r.made[1]->whom->link, NULL);
-	expect(&r.up, "ready\nhello\nfrom 1\n");
+	r.made[1]->base.events->agreed(r.made[1]->base.arg, 7, WANTED_RESOURCE, SPAN("u"), true);
+	expect(&r.up, "ready\nhello\nfrom 1\nagrees u for 7\n");
 	assert_int_equal(r.b->ops->cancel(r.b, &b.call, SPAN_NONE), OUTCOME_UNKNOWN);
 	expect(&r.made[2]->down, "cancel\n");
 	rig_close(&r);

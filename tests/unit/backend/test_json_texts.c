@@ -46,6 +46,12 @@ static void test_texts_come_out_however_they_are_cut(void **state)
 		{ "<html>", "garbage" },
 		{ "\"text\"", "garbage" },
 		{ "]", "garbage" },
+		{ "\xEF\xBB\xBF{\"a\":1}{}", "{\"a\":1}\n{}\nend" },
+		{ "\xEF\xBB\xBF", "end" },
+		{ "\xEF\xBB{}", "garbage" },
+		{ "\xEF\xBB\xBF\xEF\xBB\xBF{}", "garbage" },
+		{ "{}\xEF\xBB\xBF{}", "{}\ngarbage" },
+		{ " \xEF\xBB\xBF{}", "garbage" },
 	};
 
 	(void)state;

@@ -68,7 +68,7 @@ static void test_lines_that_are_nobodys_are_skipped_and_counted(void **state)
 	assert_string_equal(c.answer, "{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":1}");
 	expect_end(&next, END_RESULT, OUTCOME_KNOWN);
 	assert_true(notes_have(&r, "\"data\":1"));
-	assert_int_equal(stats_of(&r).dropped, 8);
+	assert_int_equal(stats_of(&r).dropped, 7); /* progress of no call goes up: it may be of a task */
 	rig_end(&r);
 }
 

@@ -50,12 +50,26 @@ static void test_a_duration_is_written_in_the_largest_unit_without_a_fraction(vo
 		assert_string_equal(duration_text(rows[i].ms).text, rows[i].text);
 }
 
+static void test_seconds_have_no_more_digits_than_they_need(void **state)
+{
+	/* clang-format off */
+	static const struct { msec_t ms; const char *text; } rows[] = {
+		{ 0, "0 s" }, { 1, "0.001 s" }, { 250, "0.25 s" }, { 13500, "13.5 s" }, { 90000, "90 s" }, { 100000, "100 s" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(seconds_text(rows[i].ms).text, rows[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_number_and_a_unit_are_a_duration),
 		cmocka_unit_test(test_anything_else_is_not),
 		cmocka_unit_test(test_a_duration_is_written_in_the_largest_unit_without_a_fraction),
+		cmocka_unit_test(test_seconds_have_no_more_digits_than_they_need),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static void test_a_right_configuration_is_shown_with_its_plan(void **state)
 	static const char *const lines[] = {
 		"<env:MCP_SERVERS_CONFIG>: info: ignored, as other clients' keys: timeout\n",
 		"<env:MCP_SERVERS_CONFIG>: ok, 2 servers\n",
-		"  server      startup   idle      request  stop       command\n",
+		"  server      startup   idle      request  stop       command or URL\n",
 		"  a           required  never     1m       2s+2s      sh\n",
 		"  some-files  eager     90s       5s       1s+250ms   /bin/sh\n",
 		"Shutdown plan: 30 s from SIGTERM to SIGKILL\n",

@@ -119,6 +119,65 @@ static void test_the_manual_tells_every_key_with_its_default_and_range(void **st
 	}
 }
 
+/* The other way round: what the manual tells is there. "stop.eof" is looked for in the block of "stop". */
+static const struct key *find(const struct key *keys, struct span path)
+{
+	size_t dot = span_find(path, '.');
+
+	for (const struct key *key = keys; key->name != NULL; key++)
+		if (span_eq(span_cut(path, dot), span_of(key->name)))
+			return dot == path.n ? key : find(key->block, span_skip(path, dot + 1));
+	return NULL;
+}
+
+/* `"text"`, `12`, `true`: what one would write into the file. */
+static bool is_value(struct span cell)
+{
+	return cell.n > 1 && cell.p[0] == '`' && strchr("\"0123456789tf", cell.p[1]) != NULL;
+}
+
+/* | `key`, `key` | type | default | meaning | */
+static void check_row_is_true(const struct key *keys, struct span row)
+{
+	struct span cells[3] = { 0 }, rest = span_skip(row, 1), text;
+
+	for (size_t i = 0; i < 3; i++)
+		if (!span_next(&rest, '|', &cells[i]))
+			fail_msg("a row has too few cells: %.*s", SPAN_ARG(row));
+	bool quoted = false;
+	for (rest = cells[0]; span_is_set(rest) && span_next(&rest, '`', &text); quoted = !quoted) {
+		const struct key *key = quoted ? find(keys, text) : NULL;
+		if (quoted && (key == NULL || key->read == key_later || key->read == key_unused))
+			fail_msg("there is no key %.*s", SPAN_ARG(text));
+		if (quoted && key->preset == NULL && is_value(span_trim(cells[2])))
+			fail_msg("%.*s has no such default", SPAN_ARG(text));
+	}
+}
+
+/* The first table of a section; those of its subsections are about other things. */
+static void check_table_is_true(struct span section, const struct key *keys)
+{
+	struct span line;
+
+	section = span_skip(section, 1 + span_find(span_skip(section, 1), '\n'));
+	while (span_next(&section, '\n', &line) && !span_starts(line, SPAN("#")))
+		if (span_starts(line, SPAN("| `")))
+			check_row_is_true(keys, line);
+}
+
+static void test_every_key_that_the_manual_tells_is_there(void **state)
+{
+	const char *manual = *state;
+
+	check_table_is_true(section_of(manual, "Top level"), config_keys);
+	for (const struct key *key = config_keys; key->name != NULL; key++) {
+		char heading[96];
+		snprintf(heading, sizeof(heading), "`%s`", key->name);
+		if (key->block != NULL && strcmp(key->name, "servers") != 0)
+			check_table_is_true(section_of(manual, heading), key->block);
+	}
+}
+
 static bool is_any_live(const struct key *keys)
 {
 	for (const struct key *key = keys; key->name != NULL; key++)
@@ -162,6 +221,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		        test_the_manual_tells_every_key_with_its_default_and_range, read_manual, free_manual),
+		cmocka_unit_test_setup_teardown(
+		        test_every_key_that_the_manual_tells_is_there, read_manual, free_manual),
 		cmocka_unit_test_setup_teardown(
 		        test_the_manual_tells_every_key_that_needs_a_restart, read_manual, free_manual),
 	};

@@ -98,10 +98,12 @@ static inline void puppet_notify(struct backend *b, uint64_t session, enum metho
 	buf_printf(&puppet_of(b)->down, "notify %.*s\n", SPAN_ARG(method_name(method)));
 }
 
-static inline void puppet_want_updates(struct backend *b, uint64_t session, struct span uri, bool wanted, bool tell)
+static inline void puppet_want_updates(
+        struct backend *b, uint64_t session, enum wanted_kind kind, struct span text, bool wanted, bool tell)
 {
-	buf_printf(&puppet_of(b)->down, "%s %.*s%s%s\n", wanted ? "wanted" : "not wanted", SPAN_ARG(uri),
-	        session != 0 ? " by one" : "", tell ? ", tell it" : "");
+	buf_printf(&puppet_of(b)->down, "%s %s%.*s%s%s\n", wanted ? "wanted" : "not wanted",
+	        kind == WANTED_TASK ? "task " : "", SPAN_ARG(text), session != 0 ? " by one" : "",
+	        tell ? ", tell it" : "");
 }
 
 static inline void on_stopped(void *arg)
@@ -403,6 +405,15 @@ static inline void client_says(struct client *c, const char *text)
 }
 
 /* ---- the server ---- */
+
+/* ... whether it will tell of something. */
+static inline void server_agrees(struct stage *s, enum wanted_kind kind, const char *text, bool yes)
+{
+	const struct backend *b = &s->a->base;
+
+	b->events->agreed(b->arg, 0, kind, span_of(text), yes);
+	run(s);
+}
 
 /* ... its oldest call, in the modern revision, with a result or an error. */
 static inline void modern_server_answers(struct stage *s, const char *member)

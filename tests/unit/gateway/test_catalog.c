@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "unit.h"
+
+#include <stdio.h>
 #include "json/scan.h"
 
 /* The one thing that the catalog needs of backend/; the linker takes the real one when it is there. */
@@ -757,6 +759,42 @@ static void test_other_servers_keep_the_lists_of_those_that_were_there_before(vo
 	catalog_free(&c);
 }
 
+static void assert_legacy_list(struct catalog *c, int scope, const char *wanted)
+{
+	struct buf out = { 0 };
+
+	assert_true(catalog_page_legacy(c, scope, LIST_TOOLS, SPAN_NONE, &out));
+	assert_span_is(buf_span(&out), span_of(wanted));
+	buf_free(&out);
+}
+
+#define OF_OBJECT "{\"type\":\"object\",\"properties\":{\"a\":{}},\"required\":[\"a\"]}"
+
+static void test_legacy_clients_get_no_schema_that_they_cannot_read(void **state)
+{
+	static const char *const odd[] = { "{\"type\":\"array\"}", "{}", "true", "{\"$ref\":\"#/$defs/a\"}",
+		"{\"type\":[\"object\"]}", "{\"type\":\"object\",\"properties\":{\"a\":true}}",
+		"{\"type\":\"object\",\"properties\":[]}", "{\"type\":\"object\",\"required\":[1]}" };
+	char list[300], whole[300];
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct catalog *c = new_catalog(true);
+		snprintf(list, sizeof(list), "[{\"outputSchema\":%s,\"name\":\"x\",\"inputSchema\":{\"type\":\"array\"}}]", odd[i]);
+		set(c, 0, LIST_TOOLS, list);
+		snprintf(whole, sizeof(whole),
+		        "before{\"tools\":[{\"outputSchema\":%s,\"name\":\"a__x\",\"inputSchema\":{\"type\":\"array\"}}]}", odd[i]);
+		for (int again = 0; again < 2; again++) {
+			assert_page(c, SCOPE_ALL, LIST_TOOLS, SPAN_NONE, whole);
+			assert_legacy_list(c, SCOPE_ALL, "{\"tools\":[{\"name\":\"a__x\",\"inputSchema\":{\"type\":\"array\"}}]}");
+			assert_legacy_list(c, 0, "{\"tools\":[{\"name\":\"x\",\"inputSchema\":{\"type\":\"array\"}}]}");
+		}
+		set(c, 0, LIST_TOOLS, "[{\"name\":\"y\",\"outputSchema\":" OF_OBJECT "}]");
+		assert_legacy_list(c, 0, "{\"tools\":[{\"name\":\"y\",\"outputSchema\":" OF_OBJECT "}]}");
+		catalog_free(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -784,6 +822,7 @@ int main(void)
 		cmocka_unit_test(test_a_name_of_underscores_is_nobodys),
 		cmocka_unit_test(test_random_changes_leave_what_the_lists_say),
 		cmocka_unit_test(test_other_servers_keep_the_lists_of_those_that_were_there_before),
+		cmocka_unit_test(test_legacy_clients_get_no_schema_that_they_cannot_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

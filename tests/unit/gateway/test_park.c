@@ -1,79 +1,5 @@
 /* Modern clients of a legacy server that asks something: their calls are parked, and go on with a retry. */
-#include "asking_stage.h"
-
-#include "mcp/meta.h"
-
-#define META "\"_meta\":{\"" META_VERSION "\":\"2026-07-28\",\"" META_CAPABILITIES "\":{\"elicitation\":{}}}"
-#define PARAMS META ",\"name\":\"a__x\",\"arguments\":{\"n\":1}"
-
-/* A modern client's requests: each on its own. */
-struct modern {
-	struct stage *s;
-	struct call *call;
-	int ends;
-	char text[1200]; /* the last answer */
-	char state[600]; /* its requestState, raw, or empty */
-};
-
-static void on_modern_message(void *arg, const struct pieces *json)
-{
-	(void)arg;
-	(void)json;
-	fail_msg("nothing but the answer");
-}
-
-static void on_modern_ended(void *arg, enum end_reason why, const struct pieces *json)
-{
-	struct modern *m = arg;
-	struct buf text = { 0 };
-
-	(void)why;
-	pieces_put(&text, json);
-	snprintf(m->text, sizeof(m->text), "%.*s", SPAN_ARG(buf_span(&text)));
-	struct message answer = parsed(m->text);
-	struct span state = answer.kind == MESSAGE_RESULT ? json_member(answer.result, "requestState") : SPAN_NONE;
-	m->state[0] = '\0';
-	if (span_is_set(state))
-		snprintf(m->state, sizeof(m->state), "%.*s", SPAN_ARG(state));
-	m->ends++;
-	m->call = NULL;
-	buf_free(&text);
-}
-
-static const struct reply_port modern_port = { on_modern_message, on_modern_ended };
-
-static void submit(struct modern *m, int id, const char *params)
-{
-	struct buf text = { 0 }, error = { 0 };
-	enum end_reason why;
-
-	buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/call\",\"params\":{%s}}", id, params);
-	buf_add_char(&text, '\0');
-	struct message request = parsed(buf_span(&text).p);
-	struct request_meta meta = meta_read(request.meta);
-	m->call = gateway_submit_modern(
-	        m->s->gw, NULL, SCOPE_ALL, &request, &meta, &modern_port, m, &(struct refusal){ &why, &error });
-	assert_non_null(m->call);
-	buf_free(&text);
-	buf_free(&error);
-}
-
-static void retry(struct modern *m, int id, const char *state, const char *responses)
-{
-	char params[1500];
-
-	snprintf(params, sizeof(params), PARAMS ",\"requestState\":%s,\"inputResponses\":%s", state, responses);
-	submit(m, id, params);
-	run(m->s);
-}
-
-static void open_modern(struct stage *s, struct modern *m)
-{
-	struct backend_conf conf = server_conf(ISOLATION_SHARED);
-
-	stage_open(s, &conf);
-	*m = (struct modern){ .s = s };
-}
+#include "modern_stage.h"
 
 /* Up to the point where the client has been told what is asked. */
 static void park(struct stage *s, struct modern *m)
@@ -155,6 +81,88 @@ static void test_an_answer_that_is_no_object_changes_nothing(void **state)
 	stage_close(&s);
 }
 
+static void test_answers_that_are_no_object_change_nothing(void **state)
+{
+	static const char *const wrong[] = { "5", "null", "[]", "\"r1\"" };
+	char first[600];
+	struct modern m;
+	struct stage s;
+
+	(void)state;
+	park(&s, &m);
+	snprintf(first, sizeof(first), "%s", m.state);
+	for (int i = 0; i < 4; i++) {
+		retry(&m, 10 + i, first, wrong[i]);
+		assert_non_null(strstr(m.text, "\"code\":-32602"));
+	}
+	retry(&m, 3, first, "{\"r1\":{}}");
+	expect(&s.a->down, "answer 1 \"result\":{}\n");
+	stage_close(&s);
+}
+
+static void test_a_state_that_is_not_ours_is_refused_where_no_server_can_have_given_it(void **state)
+{
+	static const char *const states[] = { "\"theirs\"", "\"sluice.x\"", "\"\"", "7", "null" };
+	struct modern m;
+	struct stage s;
+
+	(void)state;
+	open_modern(&s, &m);
+	for (int i = 0; i < 5; i++) {
+		retry(&m, i, states[i], "{}");
+		assert_int_equal(m.ends, i + 1);
+		assert_non_null(strstr(m.text, "\"code\":-32602"));
+	}
+	submit(&m, 8, PARAMS ",\"inputResponses\":[]");
+	run(&s);
+	assert_non_null(strstr(m.text, "\"code\":-32602"));
+	expect(&s.a->down, "");
+	submit(&m, 9, PARAMS ",\"inputResponses\":{}"); /* the first of its kind, with answers to nothing */
+	run(&s);
+	assert_int_equal(m.ends, 6);
+	stage_close(&s);
+}
+
+static void greet(struct stage *s, enum revision revision)
+{
+	const struct backend *b = &s->a->base;
+	struct backend_hello hello = { .tools = true, .revision = revision, .modern_only = true };
+
+	b->events->hello(b->arg, &hello);
+	run(s);
+}
+
+static void test_a_modern_server_judges_its_states_itself(void **state)
+{
+	struct modern m;
+	struct stage s;
+
+	(void)state;
+	open_modern(&s, &m);
+	greet(&s, REVISION_MODERN);
+	retry(&m, 1, "\"theirs\"", "5");
+	assert_int_equal(m.ends, 0);
+	assert_non_null(strstr(buf_span(&s.a->down).p, "\"requestState\":\"theirs\",\"inputResponses\":5"));
+	stage_close(&s);
+}
+
+static void test_a_server_that_comes_back_as_a_legacy_one_gets_no_state(void **state)
+{
+	struct modern m;
+	struct stage s;
+
+	(void)state;
+	open_modern(&s, &m);
+	greet(&s, REVISION_MODERN);
+	retry(&m, 1, "\"theirs\"", "{}");
+	buf_free(&s.a->down);
+	greet(&s, REVISION_2025_11_25);
+	expect(&s.a->down, "cancel 1\n");
+	assert_int_equal(m.ends, 1);
+	assert_non_null(strstr(m.text, "\"code\":-32602"));
+	stage_close(&s);
+}
+
 static void test_the_servers_word_is_kept_until_the_client_comes_back(void **state)
 {
 	struct modern m;
@@ -209,6 +217,10 @@ int main(void)
 		cmocka_unit_test(test_a_parked_call_goes_on_with_the_retry),
 		cmocka_unit_test(test_a_state_is_good_for_one_use),
 		cmocka_unit_test(test_an_answer_that_is_no_object_changes_nothing),
+		cmocka_unit_test(test_answers_that_are_no_object_change_nothing),
+		cmocka_unit_test(test_a_state_that_is_not_ours_is_refused_where_no_server_can_have_given_it),
+		cmocka_unit_test(test_a_modern_server_judges_its_states_itself),
+		cmocka_unit_test(test_a_server_that_comes_back_as_a_legacy_one_gets_no_state),
 		cmocka_unit_test(test_the_servers_word_is_kept_until_the_client_comes_back),
 		cmocka_unit_test(test_time_is_up_when_nobody_comes_back),
 		cmocka_unit_test(test_while_it_drains_only_what_is_parked_goes_on),

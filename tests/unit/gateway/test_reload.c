@@ -91,6 +91,13 @@ static void puppet_configure(struct backend *b, const struct backend_conf *conf)
 	puppet_of(b)->configures++;
 }
 
+static void puppet_stats(const struct backend *b, struct backend_stats *stats)
+{
+	const struct puppet *p = (const struct puppet *)(const void *)b;
+
+	*stats = (struct backend_stats){ .starts = (uint64_t)p->starts, .restarts = 1, .dropped = 2 };
+}
+
 static void puppet_free(struct backend *b)
 {
 	struct puppet *p = puppet_of(b);
@@ -111,6 +118,7 @@ static const struct backend_ops ops = {
 	.no_more = puppet_no_more,
 	.limit_stop = puppet_limit_stop,
 	.configure = puppet_configure,
+	.stats = puppet_stats,
 	.free = puppet_free,
 };
 
@@ -555,6 +563,44 @@ static void test_a_replaced_server_starts_beside_the_old_one_and_shows_its_lists
 	close_stage(&s);
 }
 
+static struct server_view view_of(const struct stage *s, size_t i)
+{
+	struct server_view view;
+
+	gateway_server(s->gw, i, &view);
+	return view;
+}
+
+static void test_the_counts_of_a_replaced_server_never_fall(void **state)
+{
+	struct backend_conf servers[] = { server("a"), server("b") };
+	struct asked old, fresh;
+	struct stage s;
+
+	(void)state;
+	open_pair(&s);
+	struct puppet *p = puppet_at(&s, 0);
+	call_tool(&s, &old, "a__x");
+	servers[0].argv = other_argv;
+	reload(&s, servers, 2);
+	struct puppet *next = puppet_at(&s, 0);
+	call_tool(&s, &fresh, "a__x");
+	pass(&s, 30);
+	answer(p, RESULT);
+	assert_int_equal(view_of(&s, 0).counts->ended[END_RESULT], 1);
+	assert_int_equal(view_of(&s, 0).stats.starts, 2); /* while the old one is there */
+	pass(&s, DEBOUNCE_MS);
+	assert_int_equal(view_of(&s, 0).stats.starts, 2); /* and when it has gone */
+	assert_int_equal(view_of(&s, 0).stats.restarts, 2);
+	assert_int_equal(view_of(&s, 0).stats.dropped, 4);
+	answer(next, RESULT);
+	assert_int_equal(view_of(&s, 0).counts->ended[END_RESULT], 2);
+	assert_int_equal(histogram_count(&view_of(&s, 0).counts->call_ms), 2);
+	assert_int_equal(view_of(&s, 0).counts->call_ms.sum_ms, 30 + 30 + DEBOUNCE_MS);
+	assert_int_equal(view_of(&s, 1).counts->ended[END_RESULT], 0);
+	close_stage(&s);
+}
+
 static void test_a_retuned_server_is_told_and_keeps_its_process(void **state)
 {
 	static const char *const nothing[] = { NULL };
@@ -771,6 +817,7 @@ int main(void)
 		cmocka_unit_test(test_the_number_of_servers_that_finish_their_calls_is_bounded),
 		cmocka_unit_test(
 		        test_a_replaced_server_starts_beside_the_old_one_and_shows_its_lists_until_it_has_its_own),
+		cmocka_unit_test(test_the_counts_of_a_replaced_server_never_fall),
 		cmocka_unit_test(test_a_retuned_server_is_told_and_keeps_its_process),
 		cmocka_unit_test(test_streams_follow_their_server_and_end_with_it),
 		cmocka_unit_test(test_a_list_waits_for_what_was_added_and_not_for_what_is_gone),

@@ -77,6 +77,26 @@ static void test_updates_reach_those_who_subscribe(void **state)
 	stage_close(&s);
 }
 
+static void test_the_subscription_of_a_modern_server_is_not_shown(void **state)
+{
+	struct client c;
+	struct stage s;
+
+	(void)state;
+	open_shared(&s);
+	client_open(&c, &s, 'c', "{}");
+	client_push(&c);
+	subscribe(&c, PARAMS("u:1"));
+	server_answers(&s);
+	buf_free(&s.up);
+	server_says(&s, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"u:1\","
+	                "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":7,\"a\":1}}}");
+	expect(&s.up,
+	        "c {\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"u:1\","
+	        "\"_meta\":{\"a\":1}}}\n");
+	stage_close(&s);
+}
+
 static void test_the_end_of_a_session_ends_its_subscriptions(void **state)
 {
 	struct client c;
@@ -156,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_the_first_goes_to_the_server_and_the_last_one_leaves),
 		cmocka_unit_test(test_updates_reach_those_who_subscribe),
+		cmocka_unit_test(test_the_subscription_of_a_modern_server_is_not_shown),
 		cmocka_unit_test(test_the_end_of_a_session_ends_its_subscriptions),
 		cmocka_unit_test(test_what_cannot_be_had_is_refused),
 		cmocka_unit_test(test_a_server_without_subscriptions_is_not_asked),

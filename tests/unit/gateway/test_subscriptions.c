@@ -4,7 +4,7 @@
 
 #include "gateway/subscriptions.h"
 
-static const struct resource_name u = { SPAN("s"), 0, SPAN("u://a") };
+static const struct resource_name u = { SPAN("s"), 0, SPAN("u://a"), WANTED_RESOURCE };
 
 static void note(void *arg, struct subscriber *who)
 {
@@ -55,14 +55,15 @@ static void leave(struct subscriptions *s, struct subscriber *who)
 
 static void test_servers_and_sessions_tell_resources_apart(void **state)
 {
-	const struct resource_name names[] = { u, { SPAN("s"), 7, SPAN("u://a") }, { SPAN("t"), 0, SPAN("u://a") } };
-	struct subscriber *told[4] = { NULL }, who[3];
+	const struct resource_name names[] = { u, { SPAN("s"), 7, SPAN("u://a"), WANTED_RESOURCE },
+		{ SPAN("t"), 0, SPAN("u://a"), WANTED_RESOURCE }, { SPAN("s"), 0, SPAN("u://a"), WANTED_TASK } };
+	struct subscriber *told[4] = { NULL }, who[4];
 	struct subscriptions s;
 	bool first;
 
 	(void)state;
 	subscriptions_init(&s);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		subscriber_init(&who[i]);
 		assert_true(subscriptions_add(&s, &who[i], &names[i], &first));
 		assert_true(first);
@@ -70,7 +71,7 @@ static void test_servers_and_sessions_tell_resources_apart(void **state)
 	subscriptions_update(&s, &names[1], note, told);
 	assert_ptr_equal(told[0], &who[1]);
 	assert_null(told[1]);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		leave(&s, &who[i]);
 	subscriptions_clear(&s);
 }
@@ -141,6 +142,55 @@ static void test_there_are_bounds(void **state)
 	subscriptions_clear(&s);
 }
 
+static void test_what_the_server_has_said_is_kept_as_long_as_somebody_subscribes(void **state)
+{
+	struct subscriber who[2];
+	struct subscriptions s;
+	bool first;
+
+	(void)state;
+	subscriptions_init(&s);
+	subscriptions_agree(&s, &u, true); /* to nobody */
+	assert_int_equal(subscriptions_agreement(&s, &u), AGREEMENT_NONE);
+	for (int i = 0; i < 2; i++) {
+		subscriber_init(&who[i]);
+		assert_true(subscriptions_add(&s, &who[i], &u, &first));
+		assert_int_equal(
+		        subscription_agreement(list_first(&who[i].all)), i == 0 ? AGREEMENT_NONE : AGREEMENT_YES);
+		subscriptions_agree(&s, &u, true);
+	}
+	leave(&s, &who[0]);
+	subscriptions_agree(&s, &u, false);
+	assert_int_equal(subscription_agreement(list_first(&who[1].all)), AGREEMENT_NO);
+	assert_int_equal(subscriptions_agreement(&s, &u), AGREEMENT_NO);
+	leave(&s, &who[1]);
+	assert_true(subscriptions_add(&s, &who[0], &u, &first));
+	assert_int_equal(subscription_agreement(list_first(&who[0].all)), AGREEMENT_NONE);
+	leave(&s, &who[0]);
+	subscriptions_clear(&s);
+}
+
+static void test_a_task_is_part_of_no_other(void **state)
+{
+	const struct resource_name task = { SPAN("s"), 0, SPAN("a"), WANTED_TASK },
+	                           longer = { SPAN("s"), 0, SPAN("a/b"), WANTED_TASK };
+	struct subscriber *told[4] = { NULL }, who;
+	struct subscriptions s;
+	bool first;
+
+	(void)state;
+	subscriptions_init(&s);
+	subscriber_init(&who);
+	assert_true(subscriptions_add(&s, &who, &task, &first));
+	assert_int_equal(subscription_name(list_first(&who.all))->kind, WANTED_TASK);
+	subscriptions_update(&s, &longer, note, told);
+	assert_null(told[0]);
+	subscriptions_update(&s, &task, note, told);
+	assert_ptr_equal(told[0], &who);
+	leave(&s, &who);
+	subscriptions_clear(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +198,8 @@ int main(void)
 		cmocka_unit_test(test_servers_and_sessions_tell_resources_apart),
 		cmocka_unit_test(test_who_subscribes_to_the_whole_hears_of_its_parts_and_once),
 		cmocka_unit_test(test_there_are_bounds),
+		cmocka_unit_test(test_what_the_server_has_said_is_kept_as_long_as_somebody_subscribes),
+		cmocka_unit_test(test_a_task_is_part_of_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

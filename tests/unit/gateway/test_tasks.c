@@ -326,6 +326,111 @@ static void test_status_and_questions_go_to_whose_task_it_is(void **state)
 	stage_close(&s);
 }
 
+#define PROGRESS(token, n, more)                                                                          \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":" token \
+	",\"progress\":" n more "}}"
+#define STATUS(id, status)                                                                            \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tasks/status\",\"params\":{\"taskId\":\"" id \
+	"\",\"status\":\"" status "\"}}"
+
+static void begin_with_progress(struct asker *a, struct client *c, const char *task)
+{
+	submit(a, c->session, SCOPE_ALL, "tools/call",
+	        "{\"name\":\"a__x\",\"task\":{},\"_meta\":{\"progressToken\":\"p\"}}");
+	server_ends(a->s, task);
+	buf_free(&a->s->up);
+}
+
+/* The number of the call at the server is that of the answer's id in these tests: 1. */
+static void test_progress_goes_on_until_the_task_is_over(void **state)
+{
+	static const char *const ends[][2] = {
+		{ "tasks/get", "{\"taskId\":\"t1\",\"status\":\"completed\"}" },
+		{ "tasks/cancel", "{\"taskId\":\"t1\",\"status\":\"cancelled\"}" },
+		{ "tasks/result", "{" RELATED("t1") "}" },
+	};
+	struct stage s;
+	struct client c;
+	struct asker a = { &s };
+
+	(void)state;
+	open_stage(&s, &core);
+	client_open(&c, &s, 'c', "{}");
+	begin_with_progress(&a, &c, "{\"task\":{\"taskId\":\"t1\",\"status\":\"working\"}}");
+	server_says(&s, PROGRESS("1", "1", "")); /* there is no stream for it */
+	expect(&s.up, "");
+	client_push(&c);
+	server_says(&s, PROGRESS("1", "2", "," RELATED("t1")));
+	expect(&s.up, "c " PROGRESS("\"p\"", "2", "," RELATED("a__t1")) "\n");
+	server_says(&s, PROGRESS("2", "2", ""));
+	server_says(&s, PROGRESS("\"p\"", "2", ""));
+	expect(&s.up, "");
+	assert_int_equal(gateway_counts(s.gw)->dropped_messages, 3);
+	server_says(&s, STATUS("t1", "failed"));
+	expect(&s.up, "c " STATUS("a__t1", "failed") "\n");
+	server_says(&s, PROGRESS("1", "3", ""));
+	expect(&s.up, "");
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		begin_with_progress(&a, &c, "{\"task\":{\"taskId\":\"t1\",\"status\":\"working\"}}");
+		submit(&a, c.session, SCOPE_ALL, ends[i][0], "{\"taskId\":\"a__t1\"}");
+		server_says(&s, PROGRESS("1", "1", ""));
+		expect(&s.up, "c " PROGRESS("\"p\"", "1", "") "\n");
+		server_ends(&s, ends[i][1]);
+		buf_free(&s.up);
+		server_says(&s, PROGRESS("1", "2", ""));
+		expect(&s.up, "");
+	}
+	stage_close(&s);
+}
+
+static void test_progress_ends_with_the_time_of_the_task_or_its_session(void **state)
+{
+	struct stage s;
+	struct client c;
+	struct asker a = { &s };
+
+	(void)state;
+	open_stage(&s, &core);
+	client_open(&c, &s, 'c', "{}");
+	client_push(&c);
+	begin_with_progress(&a, &c, "{\"task\":{\"taskId\":\"t1\",\"ttl\":5000}}");
+	pass(&s, 4999);
+	server_says(&s, PROGRESS("1", "1", ""));
+	expect(&s.up, "c " PROGRESS("\"p\"", "1", "") "\n");
+	pass(&s, 1);
+	server_says(&s, PROGRESS("1", "2", ""));
+	expect(&s.up, "");
+	begin_with_progress(&a, &c, "{\"task\":{\"taskId\":\"t1\",\"ttl\":null}}");
+	pass(&s, 1000000);
+	server_says(&s, PROGRESS("1", "3", ""));
+	expect(&s.up, "c " PROGRESS("\"p\"", "3", "") "\n");
+	struct session *gone = c.session;
+	gateway_session_end(s.gw, &gone);
+	server_says(&s, PROGRESS("1", "4", ""));
+	expect(&s.up, "");
+	stage_close(&s);
+}
+
+static void test_without_an_open_stream_it_is_told_to_who_waits_for_the_result(void **state)
+{
+	struct stage s;
+	struct client c;
+	struct asker a = { &s };
+
+	(void)state;
+	open_stage(&s, &core);
+	client_open(&c, &s, 'c', "{}");
+	begin_with_progress(&a, &c, "{\"task\":{\"taskId\":\"t1\"}}");
+	submit(&a, c.session, SCOPE_ALL, "tasks/result", "{\"taskId\":\"a__t1\"}");
+	server_says(&s, PROGRESS("1", "1", "," RELATED("t1")));
+	expect(&s.up, PROGRESS("\"p\"", "1", "," RELATED("a__t1")) "\n");
+	server_says(&s, STATUS("t1", "completed"));
+	expect(&s.up, STATUS("a__t1", "completed") "\n");
+	server_ends(&s, "{}");
+	stage_close(&s);
+}
+
 static bool has(struct span text, const char *part)
 {
 	return memmem(text.p, text.n, part, strlen(part)) != NULL;
@@ -382,6 +487,9 @@ int main(void)
 		cmocka_unit_test(test_a_call_of_another_era_is_an_ordinary_one),
 		cmocka_unit_test(test_the_result_of_a_task_is_waited_for_longer),
 		cmocka_unit_test(test_status_and_questions_go_to_whose_task_it_is),
+		cmocka_unit_test(test_progress_goes_on_until_the_task_is_over),
+		cmocka_unit_test(test_progress_ends_with_the_time_of_the_task_or_its_session),
+		cmocka_unit_test(test_without_an_open_stream_it_is_told_to_who_waits_for_the_result),
 		cmocka_unit_test(test_capabilities_are_those_of_the_same_era),
 	};
 

@@ -462,7 +462,7 @@ static void test_a_callback_that_takes_long_is_counted_and_told_by_name(void **s
 	timer_set_in(loop_sched(w->loop), &w->timer, 1, take_long, w);
 	run_for(w, 1000);
 	assert_string_equal(w->log, "el.");
-	assert_int_equal(loop_stalls(w->loop), 2);
+	assert_int_equal(loop_stats(w->loop)->stalls, 2);
 	log_close(&log);
 	close(ends[1]);
 	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);

@@ -28,7 +28,7 @@
 #define CONTAINERS "      containers:\n"
 #define HPA                                                                                                             \
 	"---\nkind: HorizontalPodAutoscaler\nspec: { scaleTargetRef: { kind: Deployment, name: sluice }, minReplicas: " \
-	"2, maxReplicas: 5 }\n---\napiVersion: apps/v1\nkind: Deployment\n"
+	"2, maxReplicas: 5, behavior: { scaleDown: { policies: [{ type: Pods, value: 1, periodSeconds: 60 }] } } }\n---\napiVersion: apps/v1\nkind: Deployment\n"
 
 #define EDITS_MAX 6
 
@@ -54,12 +54,13 @@ static const struct row {
 	{ "admin-off", { { "--admin, \":9902\"", "--admin, \"off\"" } }, "args[3]" },
 	{ "start-insecure", { { "--insecure, ", "" } }, "args" },
 	{ "start-shell", { { ARGS, "command: [/bin/sh, -c, \"sluice serve --http :8080\"]" } }, "command[2]" },
-	{ "start-no-shell", { { ARGS, "command: [/bin/sh, -c, \"exec sluice serve --http :8080\"]" } }, "command" },
+	{ "start-no-shell", { { "-runners", "" }, { ARGS, "command: [/bin/sh, -c, \"exec sluice serve --http :8080\"]" } }, "command" },
 	{ "env-type", { { "value: 60s", "value: 60" } }, "env[0].value" },
 	{ "config-fault", { { "\"startup\": \"required\"", "\"startup\": \"soon\"" } }, "data[\"servers.json\"]" },
 	{ "config-fault", { { "{ \"mcpServers\"", "{ mcpServers" } }, "data[\"servers.json\"]" },
 	{ "config-unseen", { { "configMap: { name: sluice }", "secret: { secretName: sluice }" } }, "containers[0]" },
 	{ "config-subpath", { { "mountPath: /etc/sluice", "mountPath: /etc/sluice/servers.json, subPath: servers.json" } }, "volumeMounts[0].subPath" },
+	{ "server-program", { { "sluice:1.0.0-runners", "sluice:1.0.0" } }, "containers[0].image" },
 	/* the budget */
 	{ "grace-zero", { { GRACE, "terminationGracePeriodSeconds: 0\n" } }, "spec.template.spec.terminationGracePeriodSeconds" },
 	{ "grace-unreadable", { { "value: 60s", "value: 60sec" } }, "env[0].value" },
@@ -73,13 +74,14 @@ static const struct row {
 	{ "grace-not-told", { { "MCP_GRACE_PERIOD", "OTHER" }, { "configMap: { name: sluice }", "secret: { secretName: sluice }" } }, "env" },
 	{ "grace-lame-duck", { { GRACE, "terminationGracePeriodSeconds: 12\n" }, { "60s }", "12s }" } }, "spec.terminationGracePeriodSeconds" },
 	{ "grace-stop", { { GRACE, "terminationGracePeriodSeconds: 8\n" }, { "60s }", "8s }" } }, "spec.terminationGracePeriodSeconds" },
+	{ "grace-stop", { { "60s }", "8s }" } }, "env[0].value" },
 	{ "grace-margin", { { GRACE, "terminationGracePeriodSeconds: 6\n" }, { "60s }", "6s }" } }, "spec.terminationGracePeriodSeconds" },
 	{ "grace-calls", { { "\"requestTimeout\": \"30s\"", "\"requestTimeout\": \"2m\"" } }, "spec.terminationGracePeriodSeconds" },
 	/* hooks */
 	{ "hook-kind", { { RESOURCES, HOOK("tcpSocket: { port: 1 }") } }, "lifecycle.preStop" },
 	{ "hook-too-long", { { RESOURCES, HOOK("sleep: { seconds: 60 }") } }, "lifecycle.preStop.sleep" },
 	{ "hook-sleep", { { RESOURCES, HOOK("sleep: { seconds: 5 }") } }, "lifecycle.preStop.sleep" },
-	{ "hook-program", { { RESOURCES, HOOK("exec: { command: [/bin/sh, -c, \"sleep 5\"] }") } }, "lifecycle.preStop.exec.command" },
+	{ "hook-program", { { "-runners", "" }, { RESOURCES, HOOK("exec: { command: [/bin/sh, -c, \"sleep 5\"] }") } }, "lifecycle.preStop.exec.command" },
 	{ "hook-header", { { RESOURCES, HOOK("httpGet: { path: /drain?hook=1&wait=1, port: admin }") } }, "lifecycle.preStop.httpGet.httpHeaders" },
 	{ "hook-port", { { RESOURCES, HOOK("httpGet: { path: /drain?hook=1&wait=1, port: http, " DRAIN_HEADER " }") } }, "lifecycle.preStop.httpGet.port" },
 	{ "hook-path", { { RESOURCES, HOOK("httpGet: { path: /readyz, port: admin }") } }, "lifecycle.preStop.httpGet.path" },
@@ -97,6 +99,7 @@ static const struct row {
 	{ "probe-path", { { "path: /readyz", "path: /ready" } }, "readinessProbe.httpGet.path" },
 	{ "probe-scheme", { { "path: /readyz, port: admin", "path: /readyz, port: http, scheme: HTTPS" } }, "readinessProbe.httpGet.scheme" },
 	{ "probe-scheme", { { "path: /readyz, port: admin", "path: /readyz, port: http" }, { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } }, "readinessProbe.httpGet.scheme" },
+	{ "probe-scheme", { { "--insecure, ", "" }, { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } }, "livenessProbe.httpGet.scheme" },
 	{ "liveness-path", { { "path: /livez", "path: /readyz" } }, "livenessProbe.httpGet.path" },
 	{ "liveness-path", { { "path: /livez", "path: /health" } }, "livenessProbe.httpGet.path" },
 	{ "readiness-path", { { "path: /readyz", "path: /livez" } }, "readinessProbe.httpGet.path" },
@@ -108,7 +111,7 @@ static const struct row {
 	{ "readiness-grace", { { "failureThreshold: 1 }", "failureThreshold: 1, terminationGracePeriodSeconds: 5 }" } }, "readinessProbe.terminationGracePeriodSeconds" },
 	{ "probe-success", { { "failureThreshold: 60", "failureThreshold: 60, successThreshold: 2" } }, "startupProbe.successThreshold" },
 	{ "probe-exec", { { "httpGet: { path: /livez, port: admin }", "exec: { command: [/sluice, healthcheck] }" } }, "livenessProbe.exec" },
-	{ "probe-program", { { "httpGet: { path: /livez, port: admin }", "exec: { command: [curl, localhost] }" } }, "livenessProbe.exec.command" },
+	{ "probe-program", { { "-runners", "" }, { "httpGet: { path: /livez, port: admin }", "exec: { command: [curl, localhost] }" } }, "livenessProbe.exec.command" },
 	{ "probe-tcp", { { "httpGet: { path: /readyz, port: admin }", "tcpSocket: { port: http }" } }, "readinessProbe.tcpSocket" },
 	{ "probe-grpc", { { "httpGet: { path: /readyz, port: admin }", "grpc: { port: 8080 }" } }, "readinessProbe.grpc" },
 	/* rollouts */
@@ -122,6 +125,7 @@ static const struct row {
 	{ "min-ready", { { "  minReadySeconds: 5\n", "" } }, "spec.minReadySeconds" },
 	{ "progress-deadline", { { "minReadySeconds: 5", "minReadySeconds: 5\n  progressDeadlineSeconds: 120" } }, "spec.progressDeadlineSeconds" },
 	{ "scaled-and-fixed", { { "---\napiVersion: apps/v1\nkind: Deployment\n", HPA } }, "spec.replicas" },
+	{ "scale-in", { { "---\napiVersion: apps/v1\nkind: Deployment\n", HPA }, { ", behavior: {", ", other: {" } }, "HorizontalPodAutoscaler spec.behavior.scaleDown.policies" },
 	{ "budget-blocks", { { "maxUnavailable: 1\n", "minAvailable: 3\n" } }, "spec.minAvailable" },
 	{ "budget-blocks", { { "maxUnavailable: 1\n", "minAvailable: 90%\n" } }, "spec.minAvailable" },
 	{ "budget-blocks", { { "maxUnavailable: 1\n", "maxUnavailable: 0\n" } }, "spec.maxUnavailable" },
@@ -130,8 +134,8 @@ static const struct row {
 	{ "daemon-surge", { { "kind: Deployment", "kind: DaemonSet" } }, "spec.updateStrategy.rollingUpdate.maxSurge" },
 	{ "bare-pod", { { "---\napiVersion: v1\nkind: Service\n", "---\nkind: Pod\nmetadata: { name: p }\nspec: { containers: [{ name: sluice }] }\n---\napiVersion: v1\nkind: Service\n" } }, "Pod/p kind" },
 	/* pods */
-	{ "image-tag", { { "sluice:1.0.0", "sluice" } }, "containers[0].image" },
-	{ "image-tag", { { "sluice:1.0.0", "sluice:latest" } }, "containers[0].image" },
+	{ "image-tag", { { "sluice:1.0.0-runners", "sluice" } }, "containers[0].image" },
+	{ "image-tag", { { "sluice:1.0.0-runners", "sluice:latest" } }, "containers[0].image" },
 	{ "root", { { "runAsNonRoot: true", "runAsUser: 0" } }, "containers[0].securityContext.runAsUser" },
 	{ "privileged", { { "runAsNonRoot: true", "privileged: true" } }, "containers[0].securityContext.privileged" },
 	{ "restricted", { { "drop: [ALL]", "drop: [NET_RAW]" } }, "containers[0].securityContext" },
@@ -144,6 +148,8 @@ static const struct row {
 	{ "mesh-sidecar", { { CONTAINERS, CONTAINERS "        - { name: istio-proxy, image: \"istio:1\" }\n" } }, "containers[0].name" },
 	{ "service-account-token", { { "automountServiceAccountToken: false", "other: 1" } }, "spec.automountServiceAccountToken" },
 	{ "memory-limit", { { RESOURCES, "" } }, "containers[0].resources.limits.memory" },
+	{ "no-room", { { "emptyDir: {}", "secret: { secretName: x }" } }, "spec.template.spec.volumes" },
+	{ "last-words", { { "terminationMessagePolicy: FallbackToLogsOnError", "terminationMessagePolicy: File" } }, "containers[0].terminationMessagePolicy" },
 	{ "cpu-limit", { { "memory: 256Mi", "memory: 256Mi, cpu: 100m" } }, "containers[0].resources.limits.cpu" },
 	/* services */
 	{ "publish-not-ready", { { "  ports: [{ name: http, port: 80", "  publishNotReadyAddresses: true\n  ports: [{ name: http, port: 80" } }, "Service/sluice spec.publishNotReadyAddresses" },
@@ -151,6 +157,8 @@ static const struct row {
 	{ "service-port", { { ", targetPort: http", "" } }, "spec.ports[0].targetPort" },
 	{ "service-admin", { { "targetPort: http", "targetPort: admin" }, { "  ports: [{ name: http, port: 80", "  type: LoadBalancer\n  ports: [{ name: http, port: 80" } }, "spec.ports[0]" },
 	{ "slow-balancer", { { "kind: Service\nmetadata: { name: sluice }", "kind: Service\nmetadata: { name: sluice, annotations: { service.beta.kubernetes.io/aws-load-balancer-type: external } }" }, { "  ports: [{ name: http, port: 80", "  type: LoadBalancer\n  ports: [{ name: http, port: 80" } }, "metadata.annotations" },
+	{ "ingress-buffering", { { "proxy-buffering: \"off\"", "proxy-buffering: \"on\"" } }, "Ingress/sluice metadata.annotations" },
+	{ "ingress-timeout", { { "\"3600\"", "\"15\"" } }, "Ingress/sluice metadata.annotations" },
 };
 /* clang-format on */
 
@@ -188,6 +196,15 @@ static const struct row right_rows[] = {
 	        { { "kind: ConfigMap",
 	                "kind: Pod\nmetadata: { name: test, annotations: { helm.sh/hook: test } }\nspec: { containers: [{ name: sluice, image: \"sluice\" }] }\n---\nkind: ConfigMap" } },
 	        NULL },
+	/* TLS on the main port alone, and on both */
+	{ NULL, { { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" } },
+	        NULL },
+	{ NULL,
+	        { { "\"session\"", "\"http\": { \"tls\": { \"cert\": \"/c\", \"key\": \"/k\" } }, \"session\"" },
+	                { "--insecure, ", "" }, { "port: admin }", "port: admin, scheme: HTTPS }" } },
+	        NULL },
+	/* a digest alone does not tell which image it is */
+	{ NULL, { { "sluice:1.0.0-runners", "sluice@sha256:0123" } }, NULL },
 	/* metrics of pods that are not ready */
 	{ NULL,
 	        { { "targetPort: http", "targetPort: admin" },
@@ -196,7 +213,8 @@ static const struct row right_rows[] = {
 	        NULL },
 	/* a sidecar for its pod alone, which has less time than the pod */
 	{ NULL,
-	        { { CONTAINERS, "      containers: [{ name: agent }]\n      initContainers:\n" },
+	        { { CONTAINERS,
+	                  "      containers: [{ name: agent, image: sluice, command: [curl] }]\n      initContainers:\n" },
 	                { RESOURCES, RESOURCES "          restartPolicy: Always\n" }, { "--http, \":8080\"", "--http" },
 	                { "  ports: [{ name: http, port: 80, targetPort: http }]", "  clusterIP: None" },
 	                { "60s }", "45s }" },

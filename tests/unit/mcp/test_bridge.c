@@ -126,7 +126,7 @@ static void test_errors_get_codes_that_the_revision_allows(void **state)
 		        ERROR("\"code\":-32603,\"message\":\"m\",\"data\":{\"original\":{\"code\":-32021,\"message\":\"m\","
 		              "\"data\":5}}") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":-32042,\"message\":\"m\""),
-		        ERROR("\"code\":-32042,\"message\":\"m\"") },
+		        ERROR("\"data\":{\"original\":{\"code\":-32042,\"message\":\"m\"}},\"code\":-32603,\"message\":\"m\"") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":-32602,\"message\":\"m\""),
 		        ERROR("\"code\":-32602,\"message\":\"m\"") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":7,\"message\":\"m\""), ERROR("\"code\":7,\"message\":\"m\"") },
@@ -170,6 +170,32 @@ static void test_a_modern_answer_is_made_fit_for_a_legacy_client(void **state)
 		        ERROR("\"code\":-32603,\"message\":\"m\",\"data\":{\"requiredCapabilities\":{}}") },
 		{ METHOD_TOOLS_CALL, ERROR("\"code\":-32022,\"message\":\"m\""),
 		        ERROR("\"data\":{\"original\":{\"code\":-32022,\"message\":\"m\"}},\"code\":-32603,\"message\":\"m\"") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct message m = parse(rows[i].in);
+		struct buf room = { 0 };
+		struct bridge b;
+		bridge_to_legacy(&b, &m, asked(rows[i].method), &room);
+		check(&m, &b, rows[i].out);
+		buf_free(&room);
+	}
+}
+
+static void test_structured_content_that_is_no_object_goes(void **state)
+{
+	static const struct row rows[] = {
+		{ METHOD_TOOLS_CALL, RESULT("{" COMPLETE ",\"content\":[],\"structuredContent\":[1]}"),
+		        RESULT("{\"content\":[]}") },
+		{ METHOD_TOOLS_CALL, RESULT("{\"content\":[]," COMPLETE ",\"structuredContent\":null}"),
+		        RESULT("{\"content\":[]}") },
+		{ METHOD_TOOLS_CALL, RESULT("{" COMPLETE ", \"structuredContent\" : \"a\" }"),
+		        RESULT("{\"content\":[{\"type\":\"text\",\"text\":\"\\\"a\\\"\"}] }") },
+		{ METHOD_TOOLS_CALL, RESULT("{\"content\":[],\"structuredContent\":{\"a\":[1]}," COMPLETE "}"),
+		        RESULT("{\"content\":[],\"structuredContent\":{\"a\":[1]}}") },
+		{ METHOD_PROMPTS_GET, RESULT("{\"structuredContent\":[1]," COMPLETE "}"),
+		        RESULT("{\"structuredContent\":[1]}") },
 	};
 
 	(void)state;
@@ -237,6 +263,7 @@ int main(void)
 		cmocka_unit_test(test_of_a_modern_result_only_what_is_missing_is_added),
 		cmocka_unit_test(test_errors_get_codes_that_the_revision_allows),
 		cmocka_unit_test(test_a_modern_answer_is_made_fit_for_a_legacy_client),
+		cmocka_unit_test(test_structured_content_that_is_no_object_goes),
 		cmocka_unit_test(test_a_modern_request_is_made_fit_for_a_legacy_server),
 		cmocka_unit_test(test_our_own_results_and_errors),
 	};

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "mcp/older.h"
+#include "mcp/structured.h"
 
 #define LINK "{\"type\":\"resource_link\",\"uri\":\"a:\\u0062\",\"name\":\"n\"}"
 #define SOUND "{\"type\":\"audio\",\"data\":\"AA==\",\"mimeType\":\"audio/wav\"}"
@@ -16,7 +17,7 @@ static void expect(enum method method, enum revision revision, const char *resul
 
 	buf_printf(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":%s}", result);
 	assert_true(message_parse(buf_span(&text), 32, &m, &fault));
-	if (older_content(method, &m, revision, &old, &out)) {
+	if (older_content(method, &m, revision, structured_odd(&m), &old, &out)) {
 		buf_add(&got, span_between(m.result.p, old.p));
 		buf_add(&got, buf_span(&out));
 		buf_add(&got, span_between(span_end(old), span_end(m.result)));
@@ -78,6 +79,20 @@ static void test_what_is_no_content_stays_as_it_is(void **state)
 	expect(METHOD_RESOURCES_READ, REVISION_2024_11_05, "{\"content\":[" LINK "]}", "{\"content\":[" LINK "]}");
 }
 
+static void test_what_is_taken_away_is_told_as_text(void **state)
+{
+	(void)state;
+	expect(METHOD_TOOLS_CALL, REVISION_2025_11_25, "{\"content\":[],\"structuredContent\":[1,\"a\"]}",
+	        "{\"content\":[{\"type\":\"text\",\"text\":\"[1,\\\"a\\\"]\"}],\"structuredContent\":[1,\"a\"]}");
+	expect(METHOD_TOOLS_CALL, REVISION_2024_11_05, "{\"structuredContent\":null,\"content\":[" LINK "]}",
+	        "{\"structuredContent\":null,\"content\":[{\"type\":\"text\",\"text\":\"a:\\u0062\"},{\"type\":\"text\","
+	        "\"text\":\"null\"}]}");
+	const char *told = "{\"content\":[{\"type\":\"text\",\"text\":\"[ 1,\\n\\\"a b\\\"]\"}],\"structuredContent\":[1, \"a b\"]}";
+	expect(METHOD_TOOLS_CALL, REVISION_2025_11_25, told, told);
+	const char *object = "{\"content\":[],\"structuredContent\":{}}";
+	expect(METHOD_TOOLS_CALL, REVISION_2025_11_25, object, object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +100,7 @@ int main(void)
 		cmocka_unit_test(test_a_sound_becomes_a_resource_where_sounds_are_not_known),
 		cmocka_unit_test(test_messages_of_prompts_are_looked_through_too),
 		cmocka_unit_test(test_what_is_no_content_stays_as_it_is),
+		cmocka_unit_test(test_what_is_taken_away_is_told_as_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
