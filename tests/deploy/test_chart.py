@@ -6,8 +6,9 @@ import json
 import re
 
 import pytest
+import yaml
 from manifest_rules import all_faults
-from manifest_tools import (CHART, HELM, NAMESPACE, ROOT, VALUE_SETS, gateway_of, helm_template, of_kind, one, parse, pod_of,
+from manifest_tools import (CHART, DEPLOY, HELM, NAMESPACE, ROOT, VALUE_SETS, gateway_of, helm_template, of_kind, one, parse, pod_of,
                             render, rendered, run, schema_faults, servers_json, values_of)
 
 # ConfigMaps and Secrets that the values name and the chart does not make.
@@ -413,3 +414,11 @@ def test_notes_are_silent_where_nothing_is_to_be_said():
 def test_metrics_objects_can_be_had_one_by_one():
     assert one(render({"metrics": {"serviceMonitor": {"enabled": True}}}), "ServiceMonitor")
     assert helm_template("--show-only", "templates/monitoring.yaml").returncode != 0  # none by default
+
+
+def test_the_rules_and_the_dashboard_are_those_of_the_tree():
+    objects = rendered("everything")
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text())["groups"]
+    assert one(objects, "PrometheusRule")["spec"]["groups"][1:] == groups  # after those of the values
+    dashboard = json.loads(one(objects, "ConfigMap", "-dashboard")["data"]["sluice.json"])
+    assert dashboard == json.loads((DEPLOY / "grafana" / "sluice.json").read_text())
