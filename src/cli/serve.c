@@ -51,6 +51,13 @@ static void on_announce(void *arg, bool on)
 		reload_resume(s->reload);
 }
 
+static void on_end_resting(void *arg)
+{
+	struct serve *s = arg;
+
+	http_front_end_resting(s->http);
+}
+
 static mono_t on_last_request(void *arg)
 {
 	struct serve *s = arg;
@@ -151,6 +158,7 @@ static void on_phase(void *arg)
 
 static const struct lifecycle_ops lifecycle_ops = {
 	.announce = on_announce,
+	.end_resting = on_end_resting,
 	.last_request = on_last_request,
 	.close_fronts = on_close_fronts,
 	.kill_backends = on_kill_backends,

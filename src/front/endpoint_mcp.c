@@ -163,6 +163,8 @@ static bool check_session(struct asked *a, bool needed)
 	a->session = gateway_session(a->e->gw, token);
 	if (a->session == NULL)
 		respond_error(a, 404, SPAN_NONE, RPC_SESSION_NOT_FOUND, "session not found");
+	else
+		exchange_belongs_to(a->ex, a->session->nonce);
 	return a->session != NULL;
 }
 

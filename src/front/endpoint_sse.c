@@ -7,6 +7,7 @@
 #include "crypto/seal.h"
 #include "front/event_stream.h"
 #include "front/respond.h"
+#include "front/resting.h"
 
 #define NAME_DIGITS 32
 #define SERVER_PREFIX SPAN("/mcp/server/")
@@ -270,6 +271,7 @@ bool endpoint_sse_request(
 	int scope;
 
 	if (span_eq(path, SPAN("/messages"))) {
+		exchange_belongs_to(ex, RESTING_STAYS);
 		on_message(e, ex, req);
 		return true;
 	}

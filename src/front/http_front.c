@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "front/drain.h"
 #include "front/respond.h"
+#include "front/resting.h"
 
 struct http_front {
 	struct loop *loop;
@@ -26,6 +27,7 @@ struct http_front {
 	void (*closed)(void *arg);
 	void *closed_arg;
 	struct post closed_post; /* when there is nothing to close */
+	struct post rest_post;
 };
 
 static struct endpoint_sse *make_sse(const struct http_front *f)
@@ -80,6 +82,7 @@ void http_front_free(struct http_front **fp)
 		return;
 	*fp = NULL;
 	post_cancel(&f->closed_post);
+	post_cancel(&f->rest_post);
 	http_server_free(&f->server);
 	http_server_free(&f->admin);
 	endpoint_sse_free(&f->sse);
@@ -236,6 +239,22 @@ void http_front_announce(struct http_front *f, bool on)
 {
 	if (f->server != NULL)
 		http_server_announce_close(f->server, on);
+}
+
+static void on_end_resting(void *arg)
+{
+	struct http_front *f = arg;
+	struct resting rest;
+
+	resting_begin(&rest, f->gw);
+	http_server_end_resting(f->server, resting_stays, &rest);
+	resting_end(&rest);
+}
+
+void http_front_end_resting(struct http_front *f)
+{
+	if (f->server != NULL)
+		post_set(loop_sched(f->loop), &f->rest_post, on_end_resting, f);
 }
 
 mono_t http_front_last_request(const struct http_front *f)

@@ -46,6 +46,14 @@ bool http_front_listen_admin(struct http_front *f, const struct http_front_port 
 void http_front_renew_tls(struct http_front *f, struct tls_context *tls);
 
 void http_front_announce(struct http_front *f, bool on);
+
+/*
+ * New requests are refused from now on. Connections that rest end, so that a client with a pool takes its next request
+ * elsewhere instead of having it refused here. Those stay whose client may have to come back for something that only
+ * we know: its session has a call in flight, it is one of HTTP+SSE, or calls of modern clients are parked. Later in
+ * this turn.
+ */
+void http_front_end_resting(struct http_front *f);
 mono_t http_front_last_request(const struct http_front *f); /* but for probes */
 
 /* Ends all connections in good order, then calls `done` once. Both ports listen on: the last thing that the process

@@ -286,6 +286,19 @@ void gateway_state(const struct gateway *gw, struct gateway_state *state)
 		state->backends_stopped &= slot->state == BACKEND_STOPPED;
 }
 
+size_t gateway_busy_sessions(const struct gateway *gw, uint64_t *nonces)
+{
+	size_t n = 0;
+
+	list_each (node, &gw->calls) {
+		const struct call *c = list_entry(node, struct call, in_gateway);
+		if (c->session != NULL)
+			nonces[n++] = c->session->nonce;
+	}
+	assert(n <= gw->in_flight);
+	return n;
+}
+
 bool gateway_is_degraded(const struct gateway *gw)
 {
 	for (size_t i = 0; i < gw->slot_count; i++) {

@@ -185,6 +185,10 @@ struct gateway_state {
 };
 void gateway_state(const struct gateway *gw, struct gateway_state *state);
 
+/* The sessions of calls in flight, by nonce, in any order and as often as they have calls: `in_flight` of them at most.
+ * Returns their number. */
+size_t gateway_busy_sessions(const struct gateway *gw, uint64_t *nonces);
+
 /* A server that is not lazy has been tried and is not up. */
 bool gateway_is_degraded(const struct gateway *gw);
 

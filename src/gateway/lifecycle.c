@@ -246,6 +246,7 @@ static void do_refuse_new(struct lifecycle *l)
 	timer_stop(l->sched, &l->lame_duck);
 	gateway_refuse_new(l->gw);
 	gateway_cut_orphans(l->gw);
+	l->ops->end_resting(l->arg);
 }
 
 static void do_stop_unready(struct lifecycle *l)

@@ -17,6 +17,8 @@ struct lifecycle;
 struct lifecycle_ops {
 	/* Connection: close on answers, or no longer. */
 	void (*announce)(void *arg, bool on);
+	/* Connections that rest between two requests end: what comes on them from now on would be refused. */
+	void (*end_resting)(void *arg);
 	/* When a request head but a probe's was read last. */
 	mono_t (*last_request)(void *arg);
 	/* Ends connections and listeners in good order; lifecycle_fronts_done follows. */

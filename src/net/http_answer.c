@@ -279,6 +279,12 @@ void exchange_heed_fin(struct http_exchange *ex)
 		http_conn_look_again(c);
 }
 
+void exchange_belongs_to(struct http_exchange *ex, uint64_t owner)
+{
+	assert(ex->active);
+	http_conn_of(ex)->owner = owner;
+}
+
 size_t exchange_waiting(const struct http_exchange *ex)
 {
 	const struct http_conn *c = list_entry(ex, struct http_conn, exchange);

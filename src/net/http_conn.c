@@ -375,6 +375,12 @@ void http_conn_accept(struct http_server *s, int fd, const struct address *peer,
 	conn_watch(&c->conn, WATCH_READ);
 }
 
+void http_conn_end_rest(struct http_conn *c)
+{
+	if (c->used && c->stage == STAGE_HEAD && !c->begun && conn_queued(&c->conn) == 0)
+		close_idle(c);
+}
+
 void http_conn_wind_down(struct http_conn *c)
 {
 	if (c->stage == STAGE_BODY || (c->stage == STAGE_HEAD && c->begun))

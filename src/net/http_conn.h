@@ -38,6 +38,7 @@ struct http_conn {
 	struct http_server *server; /* NULL when the server is gone before a lost exchange was ended */
 	struct list node;           /* in server->conns, in the order of accepting */
 	uint64_t serial;
+	uint64_t owner;     /* see exchange_belongs_to */
 	struct timer timer; /* fires at or before `deadline`: moving a deadline back costs nothing */
 	mono_t deadline;    /* for the head, the body, or the next request */
 	struct post again;
@@ -125,6 +126,7 @@ void http_conn_set_deadline(struct http_conn *c, mono_t at);
 void http_conn_look_again(struct http_conn *c); /* later in this turn: something about it has changed */
 void http_conn_answered(struct http_conn *c);   /* the exchange has ended: close, or on to the next request */
 void http_conn_release(struct http_conn *c);    /* a lost exchange was ended by its handler */
+void http_conn_end_rest(struct http_conn *c);   /* ends it if it rests between two requests */
 void http_conn_wind_down(struct http_conn *c);  /* the server closes: ends it if it is idle, hurries half a request */
 bool http_conn_owes(const struct http_conn *c); /* its client has not taken all of an answer */
 void http_conn_close(struct http_conn *c);      /* at once, telling its exchange */

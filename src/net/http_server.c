@@ -158,6 +158,16 @@ void http_server_announce_close(struct http_server *s, bool on)
 	s->announced = on;
 }
 
+void http_server_end_resting(struct http_server *s, bool (*stays)(void *arg, uint64_t owner), void *arg)
+{
+	assert(s->pumping == NULL);
+	list_each (node, &s->conns) {
+		struct http_conn *c = list_entry(node, struct http_conn, node);
+		if (!stays(arg, c->owner))
+			http_conn_end_rest(c);
+	}
+}
+
 /* The end */
 
 static bool has_old_connections(const struct http_server *s)

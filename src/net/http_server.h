@@ -93,11 +93,20 @@ void exchange_heed_fin(struct http_exchange *ex);
 /* This answer is a stream without an end of its own (a GET stream); a client's FIN counts as leaving. */
 void exchange_forever(struct http_exchange *ex);
 
+/* Who asks, by a number that the handler chose, not 0: its connection is known by it from now on. */
+void exchange_belongs_to(struct http_exchange *ex, uint64_t owner);
+
 /* Bytes of this answer that the client has not taken yet. */
 size_t exchange_waiting(const struct http_exchange *ex);
 
 /* While on, answers that are the last with nothing complete buffered behind them carry Connection: close. */
 void http_server_announce_close(struct http_server *s, bool on);
+
+/*
+ * Ends the connections that rest between two requests, but those for which `stays` says so; `owner` is who asked last
+ * on it, 0 if nobody said. A request that has come meanwhile is served. Not from inside a handler's call.
+ */
+void http_server_end_resting(struct http_server *s, bool (*stays)(void *arg, uint64_t owner), void *arg);
 
 /*
  * The end, in order. Idle connections are closed, busy ones may finish and linger, half a request has a second to be

@@ -91,8 +91,14 @@ static void on_leave(void *arg)
 	sc->exit_at = world_sched(sc->world)->now;
 }
 
+static void on_end_resting(void *arg)
+{
+	(void)arg;
+}
+
 static const struct lifecycle_ops ops = {
 	.announce = on_announce,
+	.end_resting = on_end_resting,
 	.last_request = on_last_request,
 	.close_fronts = on_close_fronts,
 	.kill_backends = on_kill,

@@ -18,6 +18,7 @@ struct rig {
 	struct post stopped, closed;
 	mono_t last_request;
 	bool announced, left;
+	unsigned rests_ended;
 	unsigned ended[END_REASON_COUNT]; /* as the clients heard it */
 };
 
@@ -177,6 +178,11 @@ static void on_announce(void *arg, bool on)
 	((struct rig *)arg)->announced = on;
 }
 
+static void on_end_resting(void *arg)
+{
+	((struct rig *)arg)->rests_ended++;
+}
+
 static mono_t on_last_request(void *arg)
 {
 	return ((struct rig *)arg)->last_request;
@@ -224,6 +230,7 @@ static void on_exit_now(void *arg)
 
 static const struct lifecycle_ops ops = {
 	.announce = on_announce,
+	.end_resting = on_end_resting,
 	.last_request = on_last_request,
 	.close_fronts = on_close_fronts,
 	.kill_backends = on_kill,
@@ -377,9 +384,11 @@ static void test_a_drain_that_was_long_enough_leaves_nothing_to_wait_for(void **
 	lifecycle_drain(r->l, false);
 	pass(r, SECONDS(600));
 	assert_true(call(r));
+	assert_int_equal(r->rests_ended, 0); /* in lame-duck all is as before */
 	lifecycle_stop(r->l, STOP_TERM);
 	pass(r, 1);
 	phase_is(r, "draining");
+	assert_int_equal(r->rests_ended, 1);
 	CHANGES_AT(r, 23.5 - 0.001, r->ended[END_DRAINING] == 1); /* T0 is the signal */
 	end(r);
 }

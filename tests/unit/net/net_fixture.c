@@ -80,8 +80,11 @@ static void on_request(void *arg, struct http_exchange *ex, const struct http_re
 		exchange_stream(ex, 200, NULL, 0);
 		if (span_eq(path, SPAN("/forever")))
 			exchange_forever(ex);
-	} else
+	} else {
+		if (span_eq(path, SPAN("/own")))
+			exchange_belongs_to(ex, 7);
 		echo(ex, req);
+	}
 }
 
 static int on_head(void *arg, const struct request_head *head)

@@ -204,6 +204,72 @@ static void test_closing_ends_the_idle_and_waits_for_the_busy(void **state)
 	fixture_await(f, &f->seen.closed, 1);
 }
 
+static bool stays(void *arg, uint64_t owner)
+{
+	(void)arg;
+	return owner == 7;
+}
+
+static void end_resting(struct fixture *f)
+{
+	http_server_end_resting(f->server, stays, NULL);
+}
+
+static void test_connections_that_rest_end_but_those_of_an_owner_that_stays(void **state)
+{
+	struct fixture *f = *state;
+	int rests = client_open(f), owned = client_open(f), fresh = client_open(f);
+
+	client_send(rests, GET("/echo"));
+	client_expect(rests, 200, NULL);
+	client_send(owned, GET("/own"));
+	client_expect(owned, 200, NULL);
+	fixture_call(f, end_resting);
+	client_expect_end(rests);
+	client_send(owned, GET("/echo"));
+	client_expect(owned, 200, NULL);
+	client_send(fresh, GET("/echo"));
+	client_expect(fresh, 200, NULL);
+	close(owned), close(fresh);
+}
+
+static void test_connections_that_are_at_work_do_not_rest(void **state)
+{
+	struct fixture *f = *state;
+	int begun = client_open(f), busy = client_open(f);
+
+	client_send(begun, GET("/echo"));
+	client_expect(begun, 200, NULL);
+	client_send(begun, "GET /echo HTTP/1.1\r\nHo");
+	client_send(busy, GET("/hold"));
+	fixture_await(f, &f->seen.held_count, 1);
+	fixture_call(f, end_resting);
+	client_send(begun, "st: a\r\n\r\n");
+	client_expect(begun, 200, NULL);
+	fixture_call(f, reply_to_held);
+	client_expect(busy, 200, "late");
+	close(begun), close(busy);
+}
+
+/* The loop does not turn meanwhile: the request is still unread when the rest ends. */
+static void send_and_end_resting(struct fixture *f)
+{
+	client_send(f->clients[0], GET("/echo"));
+	end_resting(f);
+}
+
+static void test_a_request_that_waits_unread_is_answered_when_rests_end(void **state)
+{
+	struct fixture *f = *state;
+	int fd = f->clients[0] = client_open(f);
+
+	client_send(fd, GET("/echo"));
+	client_expect(fd, 200, NULL);
+	fixture_call(f, send_and_end_resting);
+	client_expect(fd, 200, "GET /echo ");
+	close(fd);
+}
+
 /* The loop does not turn meanwhile: the request is still unread when closing begins. */
 static void send_and_close(struct fixture *f)
 {
@@ -287,6 +353,9 @@ int main(void)
 		TEST(test_a_server_without_clients_closes_at_once_and_listens_on),
 		TEST(test_who_is_in_the_backlog_at_the_very_end_gets_a_word),
 		TEST(test_closing_ends_the_idle_and_waits_for_the_busy),
+		TEST(test_connections_that_rest_end_but_those_of_an_owner_that_stays),
+		TEST(test_connections_that_are_at_work_do_not_rest),
+		TEST(test_a_request_that_waits_unread_is_answered_when_rests_end),
 		TEST(test_a_request_that_waits_unread_is_answered_before_the_end),
 		TEST(test_the_backlog_is_served),
 		TEST(test_the_deadline_cuts_what_is_left),
