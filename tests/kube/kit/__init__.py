@@ -11,7 +11,16 @@
   score      what the ledger and the end of the pods come to
   cluster    all of these together: pods behind a Service
   gateways   how each gateway is started
-  drills     the standard drills
+  drills     the standard drills of one gateway
+
+For drills of a whole Service (./dev drill), beside these:
+
+  netns      a network namespace of our own
+  conntrack  where a connection through the rules of iptables went
+  balancers  HAProxy, nginx, and the rules of kube-proxy, as proxies
+  scenarios  what is done to the pods, and the load meanwhile
+  record     what came of it, as plain data, and the figures
+  report     the same as a page with timelines
 
 All durations are seconds of real life; the clock makes them seconds of this run. Nothing here knows Sluice but
 `gateways`, and nothing needs the fixtures of the tests. Standard library only.

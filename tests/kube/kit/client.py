@@ -24,6 +24,7 @@ KINDS = (OK, REFUSED, RESET, EOF, TRUNCATED, EMPTY, TIMEOUT, UNAVAILABLE, HTTP_E
 
 REVISION = "2025-06-18"
 ATTEMPTS = 8
+AT_ONCE = 1.0  # seconds: a goodbye that was on its way when a request was sent comes within this time
 PAUSE = 0.1, 1.0  # seconds before another attempt: at least, and at most whatever Retry-After says
 HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream"))
 
@@ -44,6 +45,12 @@ class Attempt:
     outcome: str | None = None
     retry_after: float | None = None
     unclean: str | None = None  # the answer was whole, its stream was not
+
+    @property
+    def crossed(self):
+        """It was sent on a connection that had served before, and the other side's goodbye was on its way: no byte came back, and
+        it was over at once."""
+        return self.reused and not self.bytes and self.kind in (RESET, EOF) and self.done - self.at < AT_ONCE
 
     @property
     def can_be_tried_again(self):
@@ -69,6 +76,10 @@ class Request:
     @property
     def ok_at_once(self):
         return self.attempts[0].kind == OK
+
+    @property
+    def crossed(self):
+        return self.last.crossed
 
     @property
     def told(self):
@@ -184,7 +195,7 @@ class Client:
     def settle(self, a):
         """Learns from the proxy where the connection went; drops it unless it is good for another request."""
         if self.wire:
-            a.pod, refused = self.proxies[a.proxy].fate(self.wire.local)
+            a.pod, refused = self.proxies[a.proxy].fate(self.wire)
             if refused:
                 a.kind = REFUSED
         if a.kind not in (OK, RPC_ERROR) or not self.keep_alive:
@@ -194,7 +205,7 @@ class Client:
         if self.wire and (self.at_proxy != proxy or not self.wire.open_still):
             self.drop()
         if not self.wire:
-            self.wire = await Wire.open(self.proxies[proxy].port, self.source)
+            self.wire = await Wire.open(self.proxies[proxy].port, self.source, host=self.proxies[proxy].host)
             self.at_proxy = proxy
         a.reused = self.wire.used
 
@@ -257,6 +268,7 @@ class StreamableClient(Client):
         if not self.wire or not self.wire.open_still:
             await self.connect(a, proxy)
         w, id = self.wire, message.get("id")
+        a.reused, a.bytes = w.used, 0  # of this message: an attempt may take several
         await w.send("POST", self.path, self.headers(), dumps(message))
         response = await w.head()
         a.status = response.status
@@ -280,7 +292,7 @@ class StreamableClient(Client):
 
     def drop_later(self, a, w):
         """The connection ends; what the proxy knows of it is asked for first."""
-        a.pod, _ = self.proxies[a.proxy].fate(w.local)
+        a.pod, _ = self.proxies[a.proxy].fate(w)
         w.close()
         self.wire = None
 
@@ -323,7 +335,7 @@ class StreamableClient(Client):
             headers = [h for h in self.headers() if h[0] not in ("Content-Type", "Accept", "Connection")]
             await w.send("GET", self.path, (("Accept", "text/event-stream"), *headers))
             response = await w.head()
-            end.status, (end.pod, _) = response.status, self.proxies[proxy].fate(w.local)
+            end.status, (end.pod, _) = response.status, self.proxies[proxy].fate(w)
             async for _ in w.parts(response):
                 pass
             end.kind = "clean" if response.status == 200 else "not_offered"
@@ -364,12 +376,12 @@ class SseClient(Client):
     async def open(self, a, proxy):
         self.forget()
         self.drop()
-        self.stream = self.wire = await Wire.open(self.proxies[proxy].port, self.source)
+        self.stream = self.wire = await Wire.open(self.proxies[proxy].port, self.source, host=self.proxies[proxy].host)
         self.at_proxy = proxy
         await self.stream.send("GET", self.path, (("Accept", "text/event-stream"),))
         response = await self.stream.head()
         a.status = response.status
-        a.pod, _ = self.proxies[proxy].fate(self.stream.local)
+        a.pod, _ = self.proxies[proxy].fate(self.stream)
         self.wire = None
         if response.status != 200:
             refuse(response)

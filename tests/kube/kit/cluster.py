@@ -8,13 +8,18 @@ from .kubelet import Pod
 from .node import Node, listening_ports
 
 
-class Cluster:
-    """`delays` are those of the proxies, one each (None: it never learns, once it knows the first pods)."""
+def relays(affinity=False, seed=0):
+    return lambda cluster, n: Proxy(cluster.clock, 0.0, affinity, seed + n)
 
-    def __init__(self, directory, scale=1.0, delays=(0.1,), controller_delay=0.0, affinity=False, seed=0):
+
+class Cluster:
+    """`delays` are those of the proxies, one each (None: it never learns, once it knows the first pods). `balancer(cluster, n)`
+    makes the proxy of that number."""
+
+    def __init__(self, directory, scale=1.0, delays=(0.1,), controller_delay=0.0, balancer=relays()):
         self.clock, self.node = Clock(scale), Node(directory)
         self.controller = EndpointController(self.clock, controller_delay)
-        self.proxies = [Proxy(self.clock, 0.0, affinity, seed + n) for n, _ in enumerate(delays)]
+        self.proxies = [balancer(self, n) for n, _ in enumerate(delays)]
         self.delays, self.pods = list(delays), []
 
     async def __aenter__(self):

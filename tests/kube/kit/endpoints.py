@@ -57,17 +57,47 @@ class EndpointController:
             proxy.learn(endpoints)
 
 
-class Proxy:
-    """`delay` None: it has lost the API server and never learns again. With `affinity`, a client's address stays with
-    its endpoint for as long as that may be chosen (sessionAffinity: ClientIP)."""
+class Balancer:
+    """What takes the connections of clients at `host` and `port`, and hears of a change of the endpoints after `delay`
+    seconds. `delay` None: it has lost the API server and never learns again. `learned` is what it knew, and since when."""
+
+    name, host, port = "relay", "127.0.0.1", None
+
+    def __init__(self, clock, delay=0.0):
+        self.clock, self.delay = clock, delay
+        self.endpoints, self.learned, self.names = (), [], {}
+
+    def learn(self, endpoints):
+        self.names |= {e.port: e.pod for e in endpoints}
+        if self.delay is not None:
+            self.clock.later(self.delay, self._apply, endpoints)
+
+    def _apply(self, endpoints):
+        if self.delay is not None:
+            self.set(endpoints)
+
+    def set(self, endpoints):
+        """New connections go to these from now on."""
+        self.endpoints = endpoints
+        self.learned.append((self.clock.now(), tuple(e.pod for e in choices(endpoints))))
+
+    async def counters(self):
+        """What it counted of its own connections to pods, by name: refused or timed out (`connect errors`), answers that never
+        came (`response errors`), requests that it sent again (`retries`, `redispatches`)."""
+        return {}
+
+
+class Proxy(Balancer):
+    """One that relays in this process. With `affinity`, a client's address stays with its endpoint for as long as that may
+    be chosen (sessionAffinity: ClientIP)."""
 
     def __init__(self, clock, delay=0.0, affinity=False, seed=0):
-        self.clock, self.delay, self.affinity = clock, delay, affinity
-        self.random = random.Random(seed)
-        self.endpoints, self.fates, self._homes, self._relays = (), {}, {}, set()
+        super().__init__(clock, delay)
+        self.affinity, self.random = affinity, random.Random(seed)
+        self.fates, self._homes, self._relays = {}, {}, set()
 
     async def start(self):
-        self.server = await asyncio.get_running_loop().create_server(lambda: Inbound(self), "127.0.0.1", 0)
+        self.server = await asyncio.get_running_loop().create_server(lambda: Inbound(self), self.host, 0)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 
@@ -76,14 +106,6 @@ class Proxy:
         for relay in list(self._relays):
             relay.transport.abort()
         await self.server.wait_closed()
-
-    def learn(self, endpoints):
-        if self.delay is not None:
-            self.clock.later(self.delay, self._apply, endpoints)
-
-    def _apply(self, endpoints):
-        if self.delay is not None:
-            self.endpoints = endpoints
 
     def pick(self, address):
         possible = choices(self.endpoints)
@@ -95,9 +117,9 @@ class Proxy:
             self._homes[address] = chosen.pod
         return chosen
 
-    def fate(self, client):
-        """What became of the connection from that (address, port): (pod or None, whether it was refused)."""
-        return self.fates.get(client, (None, False))
+    def fate(self, wire):
+        """What became of a connection: (pod or None, whether it was refused)."""
+        return self.fates.get(wire.local, (None, False))
 
     def note(self, client, pod, refused):
         if len(self.fates) >= REMEMBERED:

@@ -16,6 +16,7 @@ class Load:
         self.clock, self.proxies, self.target, self.timeout = clock, proxies, target, timeout
         self.requests, self.streams = [], []
         self._names, self._tasks, self._stopping, self._clients = itertools.count(), set(), False, []
+        self._listening = set()
 
     def client(self, keep_alive=True, home=None):
         """A new client with an address of its own, at one proxy after another."""
@@ -53,6 +54,32 @@ class Load:
             await self.echo(client)
             await asyncio.sleep(every)
 
+    def steady_calls(self, rate, clients, keep_alive=True):
+        """So many calls a second, by so many clients: who was kept waiting calls again at once."""
+        for n in range(clients):
+            self._spawn(self._call_steadily(self.client(keep_alive), clients / rate, n / rate))
+
+    async def _call_steadily(self, client, every, phase):
+        loop = asyncio.get_running_loop()
+        due = loop.time() + phase
+        while not self._stopping:
+            await asyncio.sleep(max(0, due - loop.time()))
+            await self.echo(client)
+            due = max(due + every, loop.time())
+
+    def rare_calls(self, clients, every):
+        """Clients that keep their connection for so many seconds of life without a word, then call."""
+        for n in range(clients):
+            self._spawn(self._call_rarely(self.client(), every, n * every / clients))
+
+    async def _call_rarely(self, client, every, phase):
+        await self.clock.sleep(phase)
+        while not self._stopping:
+            await self.echo(client, "rare")
+            due = self.clock.now() + every
+            while not self._stopping and self.clock.now() < due:
+                await self.clock.sleep(min(0.25, due - self.clock.now()))
+
     def newcomers(self, every=0.1, home=None):
         """A new client so often: connect, initialize, call, leave."""
         self._spawn(self._come_often(every, home))
@@ -78,21 +105,44 @@ class Load:
         self.requests.append(request)
         return request
 
+    def long_calls(self, count, seconds):
+        """So many clients, each with one call after another that takes so long; begun one by one."""
+        for n in range(count):
+            self._spawn(self._call_at_length(self.client(), seconds, n * seconds / count))
+
+    async def _call_at_length(self, client, seconds, phase):
+        await self.clock.sleep(phase)
+        while not self._stopping:
+            await self._long_call(client, seconds)
+
+    def tuned_in(self, count, retry=1.0):
+        """So many clients that listen: when the stream ends they wait as `retry:` tells them, and open it again."""
+        for n in range(count):
+            self._listening.add(asyncio.ensure_future(self._listen_on(self.client(), retry)))
+
+    async def _listen_on(self, client, retry):
+        while not self._stopping:
+            end = await client.listen(self.streams)
+            if end.kind == "not_offered":
+                return
+            await self.clock.sleep(retry)
+
     def open_streams(self, count, home=None):
         """So many standalone streams, each left open until the gateway ends it."""
         for _ in range(count):
             self._spawn(self.client(home=home).listen(self.streams))
 
     async def settle(self, timeout=30):
-        """No new requests; waits until all that were begun have ended. What is open then is cancelled."""
+        """No new requests; waits until all that were begun have ended. What is open then is cancelled, and so are streams of
+        clients that would come back."""
         self._stopping = True
         deadline = self.clock.now() + timeout
         while self._tasks and self.clock.now() < deadline:
             await asyncio.wait(set(self._tasks), timeout=self.clock.real(0.2))
         unfinished = len(self._tasks)
-        for task in list(self._tasks):
+        for task in [*self._tasks, *self._listening]:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._listening, return_exceptions=True)
         for client in self._clients:
             client.close()
         return unfinished

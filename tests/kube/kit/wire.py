@@ -37,16 +37,17 @@ class Response:
 
 
 class Wire:
-    """One connection. `local` is (address, port) of our end, by which a proxy tells its fate."""
+    """One connection. `local` is (address, port) of our end, by which a proxy tells its fate; one that speaks HTTP tells it
+    in a header, which is kept as `pod`."""
 
     def __init__(self, reader, writer):
-        self.reader, self.writer, self.got, self.used = reader, writer, 0, False
+        self.reader, self.writer, self.got, self.used, self.pod = reader, writer, 0, False, None
         self.local = writer.get_extra_info("sockname")
 
     @classmethod
-    async def open(cls, port, source="127.0.0.1", timeout=10.0):
+    async def open(cls, port, source="127.0.0.1", timeout=10.0, host="127.0.0.1"):
         try:
-            opened = asyncio.open_connection("127.0.0.1", port, limit=LIMIT, local_addr=(source, 0))
+            opened = asyncio.open_connection(host, port, limit=LIMIT, local_addr=(source, 0))
             return cls(*await asyncio.wait_for(opened, timeout))
         except asyncio.TimeoutError:
             raise Broken(TIMEOUT) from None
@@ -62,7 +63,7 @@ class Wire:
         return not self.reader.at_eof() and self.reader.exception() is None and not self.writer.is_closing()
 
     async def send(self, method, path, headers=(), body=b""):
-        self.got = 0
+        self.got, self.pod = 0, None
         lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{key}: {value}" for key, value in headers)]
         if body or method == "POST":
             lines.append(f"Content-Length: {len(body)}")
@@ -96,6 +97,7 @@ class Wire:
             pairs = (line.partition(":") for line in lines)
             response = Response(int(first.split(" ")[1]), {k.strip().lower(): v.strip() for k, _, v in pairs})
             if response.status >= 200:
+                self.pod = response.headers.get("x-pod")
                 return response
 
     async def parts(self, response):
