@@ -172,7 +172,8 @@ def test_a_drain_is_told_to_the_very_end(sluice):
         thread.start()
         s.signal(signal.SIGTERM)
         wait_until(lambda: seen and seen[-1].value("sluice_phase", phase="draining") == 1)
-        refused = late.post(call(2, "a__echo", {"text": "x"}))
+        with late.fork() as newcomer:  # its own connection has ended: it rested
+            refused = newcomer.post(call(2, "a__echo", {"text": "x"}))
         assert refused.status == 503
         assert "result" in done.join()
     assert s.wait() == 0

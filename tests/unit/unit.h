@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -20,6 +21,11 @@ static inline void assert_span_is(struct span actual, struct span wanted)
 {
 	if (!span_eq(actual, wanted))
 		fail_msg("got \"%.*s\", wanted \"%.*s\"", SPAN_ARG(actual), SPAN_ARG(wanted));
+}
+
+static inline bool span_has(struct span text, const char *part)
+{
+	return memmem(text.p, text.n, part, strlen(part)) != NULL;
 }
 
 #endif

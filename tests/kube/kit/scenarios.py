@@ -243,7 +243,7 @@ async def slow_load_balancer(d, duck, grace):
     await d.settled(*pods)
     d.load.steady_calls(d.rate / 4, 10, keep_alive=False)
     d.load.newcomers(0.1)
-    calls = [d.load.long_call(min(grace * 0.7, 100)) for _ in range(6)]
+    calls = [d.load.long_call(min(grace * 0.7, 50)) for _ in range(6)]
     await d.clock.sleep(1)
     d.mark("deleted")
     pods[0].delete()

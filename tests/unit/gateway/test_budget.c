@@ -191,9 +191,9 @@ static void test_the_plan_names_each_phase_with_its_start_its_bound_and_what_is_
 	(void)state;
 	print(&examples[0], &out);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		if (strstr(buf_span(&out).p, lines[i]) == NULL)
+		if (!span_has(buf_span(&out), lines[i]))
 			fail_msg("\"%s\" is not in:\n%s", lines[i], buf_span(&out).p);
-	assert_null(strstr(buf_span(&out).p, "warning"));
+	assert_false(span_has(buf_span(&out), "warning"));
 	buf_free(&out);
 }
 
@@ -204,7 +204,7 @@ static void test_the_plan_warns_of_each_setting_that_was_cut(void **state)
 		struct buf out = { 0 };
 		print(&examples[i], &out);
 		for (unsigned clip = CLIP_MARGIN; clip <= CLIP_PRE_STOP; clip <<= 1) {
-			bool warned = strstr(buf_span(&out).p, budget_clip_sentence(clip)) != NULL;
+			bool warned = span_has(buf_span(&out), budget_clip_sentence(clip));
 			assert_int_equal(warned, (examples[i].clipped & clip) != 0);
 		}
 		buf_free(&out);
@@ -217,8 +217,8 @@ static void test_the_plan_tells_what_prestop_takes(void **state)
 
 	(void)state;
 	print(&examples[1], &out);
-	assert_non_null(
-	        strstr(buf_span(&out).p, "20 s from SIGTERM to SIGKILL (gracePeriod 30 s, preStop takes 10 s of it)"));
+	assert_true(
+	        span_has(buf_span(&out), "20 s from SIGTERM to SIGKILL (gracePeriod 30 s, preStop takes 10 s of it)"));
 	buf_free(&out);
 }
 

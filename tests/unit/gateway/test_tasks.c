@@ -431,11 +431,6 @@ static void test_without_an_open_stream_it_is_told_to_who_waits_for_the_result(v
 	stage_close(&s);
 }
 
-static bool has(struct span text, const char *part)
-{
-	return memmem(text.p, text.n, part, strlen(part)) != NULL;
-}
-
 static void check_initialize(struct stage *s, int scope, const char *revision, const char *wanted)
 {
 	char text[300];
@@ -448,7 +443,7 @@ static void check_initialize(struct stage *s, int scope, const char *revision, c
 	        revision);
 	struct message m = parsed(text);
 	assert_non_null(gateway_initialize(s->gw, scope, &m, false, &out, &why));
-	assert_true(has(buf_span(&out), wanted));
+	assert_true(span_has(buf_span(&out), wanted));
 	buf_free(&out);
 }
 
@@ -466,13 +461,13 @@ static void test_capabilities_are_those_of_the_same_era(void **state)
 	        &s, 0, "2025-11-25", "\"tasks\":{\"list\":{},\"cancel\":{},\"requests\":{\"tools\":{\"call\":{}}}}");
 	check_initialize(&s, SCOPE_ALL, "2025-06-18", "\"capabilities\":{\"tools\":{\"listChanged\":true}}");
 	submit(&a, NULL, SCOPE_ALL, "server/discover", "{" MODERN_META "}");
-	assert_true(has(buf_span(&s.up), "\"capabilities\":{\"tools\":{\"listChanged\":true}}"));
+	assert_true(span_has(buf_span(&s.up), "\"capabilities\":{\"tools\":{\"listChanged\":true}}"));
 	buf_free(&s.up);
 	s.a->base.events->hello(s.a->base.arg, &extension);
 	check_initialize(&s, SCOPE_ALL, "2025-11-25", "\"capabilities\":{\"tools\":{\"listChanged\":true}}");
 	submit(&a, NULL, SCOPE_ALL, "server/discover", "{" MODERN_META "}");
-	assert_true(has(buf_span(&s.up), "\"capabilities\":{\"tools\":{\"listChanged\":true},\"extensions\":{"
-	                                 "\"io.modelcontextprotocol/tasks\":{}}}"));
+	assert_true(span_has(buf_span(&s.up), "\"capabilities\":{\"tools\":{\"listChanged\":true},\"extensions\":{"
+	                                      "\"io.modelcontextprotocol/tasks\":{}}}"));
 	stage_close(&s);
 }
 

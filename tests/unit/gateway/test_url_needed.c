@@ -43,7 +43,7 @@ static void test_a_modern_client_is_asked_and_its_retry_runs_again(void **state)
 	snprintf(first, sizeof(first), "%s", m.state);
 	retry(&m, 2, first, "{\"u1\":{\"action\":\"accept\"}}");
 	assert_int_equal(m.ends, 1);
-	assert_non_null(strstr(buf_span(&s.a->down).p, "\"arguments\":{\"n\":1}"));
+	assert_true(span_has(buf_span(&s.a->down), "\"arguments\":{\"n\":1}"));
 	server_says_of_call(&s, "\"result\":{}");
 	assert_non_null(strstr(m.text, "\"id\":2"));
 	assert_non_null(strstr(m.text, "\"resultType\":\"complete\""));
@@ -204,12 +204,12 @@ static void test_for_one_that_cannot_a_tool_says_it_in_words(void **state)
 	open_legacy(&s, &c, "{\"elicitation\":{}}");
 	client_call(&c, 1);
 	server_says_of_call(&s, NEEDED("[" PAGE "]"));
-	assert_non_null(strstr(buf_span(&s.up).p, "\\nSign \\\"in\\\" https://example.com/\"}],\"isError\":true}"));
-	assert_non_null(strstr(buf_span(&s.up).p, "c 1 ended: result\n"));
+	assert_true(span_has(buf_span(&s.up), "\\nSign \\\"in\\\" https://example.com/\"}],\"isError\":true}"));
+	assert_true(span_has(buf_span(&s.up), "c 1 ended: result\n"));
 	buf_free(&s.up);
 	client_request(&c, 2, "resources/read", "{\"uri\":\"u:1\"}");
 	server_says_of_call(&s, NEEDED("[" PAGE "]"));
-	assert_non_null(strstr(buf_span(&s.up).p, "\"code\":-32042"));
+	assert_true(span_has(buf_span(&s.up), "\"code\":-32042"));
 	stage_close(&s);
 }
 
