@@ -410,7 +410,7 @@ static void test_a_list_of_objects_is_looked_into(void **state)
 	struct checked c = check(list, NULL);
 
 	(void)state;
-	assert_non_null(strstr(buf_span(&c.text).p, "error: Pod/p items[0].spec.containers[0].readinessProbe: "));
+	assert_true(span_has(buf_span(&c.text), "error: Pod/p items[0].spec.containers[0].readinessProbe: "));
 	clear(&c);
 }
 
