@@ -124,7 +124,7 @@ static int bind_at_v6(unsigned port)
 /* On 127.0.0.1 and 127.0.0.2, with one port. */
 static unsigned bind_two(int *first, int *second)
 {
-	struct sockaddr_in in;
+	struct sockaddr_in in = { 0 };
 	socklen_t size = sizeof(in);
 
 	for (int i = 0; i < 100; i++) {
