@@ -131,6 +131,15 @@ static struct known_task *living(struct known_tasks *k, struct known_task *task,
 	return NULL;
 }
 
+void known_tasks_renumbered(struct known_tasks *k, struct span server)
+{
+	list_each (node, &k->all) {
+		struct known_task *task = task_at(node);
+		if (span_starts(task->id_key, server) && task->id_key.p[server.n] == '\n')
+			known_tasks_end_progress(k, task);
+	}
+}
+
 struct known_task *known_tasks_find(struct known_tasks *k, const struct task_place *place, struct span id, mono_t now)
 {
 	return living(k, find(&k->by_id, place, id), now);

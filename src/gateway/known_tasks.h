@@ -50,6 +50,9 @@ struct known_task *known_tasks_find_number(
 /* The task has come to its end: it makes no progress any more. */
 void known_tasks_end_progress(struct known_tasks *k, struct known_task *task);
 
+/* A server of that name counts its calls from the beginning again: progress by the numbers so far is nobody's. */
+void known_tasks_renumbered(struct known_tasks *k, struct span server);
+
 void known_tasks_forget(struct known_tasks *k, const void *owner);
 
 #endif

@@ -43,6 +43,7 @@ static struct slot *successor(struct slot *old, const struct backend_conf *conf)
 	struct slot *slot = slot_new(old->gw, 0, conf);
 
 	slot_succeed(slot, old);
+	known_tasks_renumbered(&old->gw->tasks.known, span_of(conf->name));
 	slot->was_up = old->was_up;
 	slot->tried = old->tried && conf->startup != STARTUP_LAZY;
 	slot->down_since = slot_is_up(old) ? old->gw->sched->now : old->down_since;

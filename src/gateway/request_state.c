@@ -156,6 +156,6 @@ static void refuse_all(const struct slot *slot, const struct list *calls)
 
 void retry_greeted(struct slot *slot)
 {
+	refuse_all(slot, &slot->waiting); /* first: who waits behind them may be sent then, and is among the others */
 	refuse_all(slot, &slot->calls);
-	refuse_all(slot, &slot->waiting);
 }

@@ -80,13 +80,15 @@ void subscribe_said(void *arg, uint64_t session, enum wanted_kind kind, struct s
 {
 	struct slot *slot = arg;
 	struct buf text = { 0 };
+
+	if (slot->leaving) /* its successor speaks for that name now */
+		return;
 	const struct resource_name name = {
 		.server = span_of(slot->conf->name),
 		.session = session,
 		.uri = json_decode(raw, buf_reserve(&text, raw.n)),
 		.kind = kind,
 	};
-
 	subscriptions_agree(&slot->gw->subscriptions, &name, yes);
 	buf_free(&text);
 	listens_settle_soon(slot->gw);

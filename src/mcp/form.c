@@ -92,14 +92,17 @@ static void put_all(struct json_writer *w, const char *key, struct span options,
 	json_close(w, ']');
 }
 
+/* A key that comes twice counts once, as it was looked at: the first. */
 static void put_field(struct json_writer *w, struct span field)
 {
-	struct span key, value;
+	struct span key, value, options = json_member(field, "oneOf");
 	bool loses_default = has_lost_default(field);
 
 	json_open(w, '{');
 	for (struct json_walk walk = json_walk(field); json_next(&walk, &key, &value);) {
 		if (key_is(key, SPAN("oneOf"))) {
+			if (value.p != options.p)
+				continue;
 			put_all(w, "enum", value, "const");
 			put_all(w, "enumNames", value, "title");
 		} else if (!loses_default || !key_is(key, SPAN("default"))) {

@@ -73,6 +73,22 @@ static void test_ids_and_numbers_are_used_again_by_another_process(void **state)
 	known_tasks_clear(&k);
 }
 
+static void test_who_counts_from_the_beginning_again_tells_nobody_of_old_progress(void **state)
+{
+	struct known_tasks k;
+	int one;
+
+	(void)state;
+	known_tasks_init(&k);
+	add(&k, &own, "t", &one, 1, "1");
+	known_tasks_renumbered(&k, span_cut(own.server, own.server.n - 1)); /* of another name */
+	assert_non_null(known_tasks_find_number(&k, &own, 1, now));
+	known_tasks_renumbered(&k, own.server);
+	assert_null(known_tasks_find_number(&k, &own, 1, now));
+	assert_non_null(known_tasks_find(&k, &own, SPAN("t"), now));
+	known_tasks_clear(&k);
+}
+
 static void test_the_oldest_is_forgotten_and_long_texts_are_not_kept(void **state)
 {
 	static char text[KNOWN_TASK_TEXT_MAX + 1];
@@ -105,6 +121,7 @@ int main(void)
 		cmocka_unit_test(test_a_task_is_found_by_its_id_and_by_the_number_of_its_progress),
 		cmocka_unit_test(test_its_progress_ends_before_it_is_forgotten),
 		cmocka_unit_test(test_ids_and_numbers_are_used_again_by_another_process),
+		cmocka_unit_test(test_who_counts_from_the_beginning_again_tells_nobody_of_old_progress),
 		cmocka_unit_test(test_the_oldest_is_forgotten_and_long_texts_are_not_kept),
 	};
 

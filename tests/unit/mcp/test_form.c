@@ -59,6 +59,14 @@ static void test_a_choice_with_titles_gets_older_words(void **state)
 	        FORM("{\"a\":{\"enum\":[],\"enumNames\":[],\"type\":\"string\"}}"));
 }
 
+/* A server that wrote another one behind it made JSON of us that was none. */
+static void test_of_a_choice_that_comes_twice_the_first_counts(void **state)
+{
+	(void)state;
+	expect(FORM("{\"a\":{\"type\":\"string\",\"oneOf\":[{\"const\":\"a\",\"title\":\"A\"}],\"oneOf\":[1,2]}}"),
+	        FORM_CHANGES, FORM("{\"a\":{\"type\":\"string\",\"enum\":[\"a\"],\"enumNames\":[\"A\"]}}"));
+}
+
 static void test_only_a_checkbox_keeps_its_default(void **state)
 {
 	(void)state;
@@ -95,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_2025_06_18_has_stays_byte_by_byte),
 		cmocka_unit_test(test_a_choice_with_titles_gets_older_words),
+		cmocka_unit_test(test_of_a_choice_that_comes_twice_the_first_counts),
 		cmocka_unit_test(test_only_a_checkbox_keeps_its_default),
 		cmocka_unit_test(test_the_mode_goes),
 		cmocka_unit_test(test_a_choice_of_several_cannot_be_shown),
