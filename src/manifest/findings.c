@@ -9,6 +9,17 @@ const char *severity_name(enum severity severity)
 	return names[severity];
 }
 
+/* What stands in a manifest may be anything: no byte of it steers a terminal, or begins a line. */
+static const char *printable(struct arena *a, const char *text)
+{
+	size_t n = strlen(text);
+	char *copy = arena_alloc(a, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+	return copy;
+}
+
 const char *manifest_subject(struct arena *a, const struct yaml_node *object)
 {
 	struct span kind = yaml_text(yaml_child(object, "kind"));
@@ -18,8 +29,8 @@ const char *manifest_subject(struct arena *a, const struct yaml_node *object)
 		kind = SPAN("document");
 	if (!span_is_set(name))
 		name = yaml_text(yaml_at(object, "metadata.generateName"));
-	return arena_printf(a, "%.*s%s%.*s", SPAN_ARG(kind), span_is_set(name) ? "/" : "", (int)name.n,
-	        span_is_set(name) ? name.p : "");
+	return printable(a, arena_printf(a, "%.*s%s%.*s", SPAN_ARG(kind), span_is_set(name) ? "/" : "", (int)name.n,
+	                            span_is_set(name) ? name.p : ""));
 }
 
 static size_t count_all(const struct findings *f)
@@ -41,9 +52,10 @@ void findings_add(
 		x->line = at->line;
 		x->column = at->column;
 		x->subject = manifest_subject(&f->arena, yaml_object(at));
-		x->path = arena_printf(&f->arena, "%s%s%s", path, below != NULL && path[0] != '\0' ? "." : "",
+		path = arena_printf(&f->arena, "%s%s%s", path, below != NULL && path[0] != '\0' ? "." : "",
 		        below != NULL ? below : "");
-		x->detail = arena_copy(&f->arena, span_of(detail)).p;
+		x->path = printable(&f->arena, path);
+		x->detail = printable(&f->arena, detail);
 		if (f->last != NULL)
 			f->last->next = x;
 		else

@@ -141,7 +141,7 @@ static void startup_short(struct check *c, const struct rule *rule)
 			who = s->name;
 		}
 	}
-	if (p->at != NULL && patience_s(p) * 1000 < needed)
+	if (p->at != NULL && patience_s(p) < (needed + 999) / 1000)
 		found_child(c, rule, p->at, "failureThreshold", "it ends after %lld s, %s may take %s",
 		        (long long)patience_s(p), who, seconds_text(needed).text);
 }

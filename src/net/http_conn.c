@@ -377,7 +377,9 @@ void http_conn_accept(struct http_server *s, int fd, const struct address *peer,
 
 void http_conn_end_rest(struct http_conn *c)
 {
-	if (c->used && c->stage == STAGE_HEAD && !c->begun && conn_queued(&c->conn) == 0)
+	bool rests = c->used && c->stage == STAGE_HEAD && !c->begun && buf_size(&c->in) == 0;
+
+	if (rests && conn_queued(&c->conn) == 0)
 		close_idle(c);
 }
 

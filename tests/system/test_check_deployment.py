@@ -118,3 +118,11 @@ def test_the_recipe_of_the_manual_has_no_fault(sluice):
     recipe = manual.split("### A plain Service")[1].split("```yaml\n")[1].split("```")[0]
     code, out = check(sluice, "kind: Deployment\n" + recipe)
     assert code == 0 and "0 errors, 0 warnings" in out
+
+
+def test_nothing_in_a_manifest_steers_a_terminal(sluice):
+    text = GOOD.replace("path: /livez", r'path: "/x\e]0;y\a\n/z"')
+    text = text.replace("name: sluice\n", 'name: "sluice\\e[2J"\n', 1)
+    code, out = check(sluice, text)
+    assert code == 78 and "sluice?[2J" in out and "/x?]0;y??/z" in out
+    assert not set(out) & {"\x1b", "\a"}
