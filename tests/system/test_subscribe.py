@@ -159,7 +159,7 @@ def test_a_listen_is_acknowledged_with_what_the_server_agrees_to(sluice, knobs):
 
 def test_a_listen_does_not_wait_for_ever_for_a_server_that_says_nothing(sluice):
     s = sluice.http(servers(f=fake(resources=["u:1"], on={"resources/subscribe": [{"stderr": "$ID"}]})))
-    with ModernHttp(s.address) as m:
+    with ModernHttp(s.address, timeout=20) as m:  # longer than what is waited for
         m.ask("resources/list")
         begun = time.monotonic()
         _, ack = m.listen("l", resourceSubscriptions=["u:1"], toolsListChanged=True)
