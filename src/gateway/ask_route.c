@@ -109,7 +109,7 @@ static const char *find_target(
 		return "the server asks something of a client whose revision has no place for that";
 	if (to->session == NULL)
 		return "the server asks something, and there is no client that it can mean";
-	to->push = ask_push_for(to->session, slot);
+	to->push = push_for(to->session, slot);
 	if ((to->call == NULL || to->call->port == NULL) && to->push == NULL)
 		return "the server asks something of a client that has no stream open";
 	return NULL;

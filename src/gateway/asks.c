@@ -44,17 +44,6 @@ void ask_answer_error(struct slot *slot, uint64_t id, int code, const char *sent
 
 /* ---- to the client ---- */
 
-/* An open stream of the session that shows this server. */
-struct push *ask_push_for(const struct session *session, const struct slot *slot)
-{
-	list_each (node, &session->pushes) {
-		struct push *p = list_entry(node, struct push, node);
-		if (p->scope == SCOPE_ALL || p->scope == (int)slot->index)
-			return p;
-	}
-	return NULL;
-}
-
 static bool send(const struct target *to, const struct pieces *json)
 {
 	if (to->call != NULL && to->call->port != NULL)
@@ -89,7 +78,7 @@ static void tell_client(const struct ask *ask, const char *reason)
 	json_close(&w, '}');
 	json_close(&w, '}');
 	struct pieces json = pieces_of(buf_span(&out));
-	send(&(struct target){ ask->session, ask->call, ask_push_for(ask->session, ask->slot) }, &json);
+	send(&(struct target){ ask->session, ask->call, push_for(ask->session, ask->slot) }, &json);
 	buf_free(&out);
 }
 
@@ -218,7 +207,7 @@ void asks_elicitation_complete(struct slot *slot, const struct message *m)
 		if (to.call == NULL && c->slot == slot && c->port != NULL)
 			to.call = c;
 	}
-	to.push = ask_push_for(session, slot);
+	to.push = push_for(session, slot);
 	struct splice splice = elicitation_splice(slot, id, room);
 	struct pieces json = pieces_splice(m->text, &splice, 1);
 	gw->counts.dropped_messages += !send(&to, &json);
@@ -297,7 +286,7 @@ static void put_request(struct buf *out, const struct ask *ask, enum method meth
 bool asks_put(struct call *c, enum method method, struct span params, struct input *input)
 {
 	const struct message like = { .method_id = method, .params = params };
-	const struct target to = { c->session, c, c->session != NULL ? ask_push_for(c->session, c->slot) : NULL };
+	const struct target to = { c->session, c, c->session != NULL ? push_for(c->session, c->slot) : NULL };
 	unsigned capability = ask_needs(&like);
 	struct buf text = { 0 }, older = { 0 };
 

@@ -16,7 +16,6 @@ struct target {
 
 /* asks.c */
 void ask_answer_error(struct slot *slot, uint64_t id, int code, const char *sentence); /* to the server */
-struct push *ask_push_for(const struct session *session, const struct slot *slot); /* an open stream that shows it */
 void ask_deliver(struct slot *slot, const struct backend_ask *from, const struct target *to, const struct message *m);
 
 /* ask_route.c: the capability that it takes (of enum client_capability); 0: nobody can be asked that */

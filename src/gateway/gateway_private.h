@@ -250,6 +250,9 @@ void news_soon(struct gateway *gw);       /* what is marked as changed is told a
 void news_settle(struct gateway *gw);     /* what is odd about the lists is told when no more have come for a while */
 void news_watch_loss(struct gateway *gw); /* in a while a server that is down now is lost */
 void news_end_push(struct push *push);
+
+/* An open stream of the session that shows this server; NULL: there is none. */
+struct push *push_for(const struct session *session, const struct slot *slot);
 bool news_concern(const struct gateway *gw, int scope, enum list_kind kind); /* that list has changed, to be told */
 void news_of_call(struct call *c, const struct message *m);                  /* a log message that is about this call */
 

@@ -346,6 +346,16 @@ void gateway_push_close(struct push *push)
 	timer_stop(push->gw->sched, &push->goodbye);
 }
 
+struct push *push_for(const struct session *session, const struct slot *slot)
+{
+	list_each (node, &session->pushes) {
+		struct push *p = list_entry(node, struct push, node);
+		if (p->scope == SCOPE_ALL || p->scope == (int)slot->index)
+			return p;
+	}
+	return NULL;
+}
+
 void news_end_push(struct push *p)
 {
 	gateway_push_close(p);

@@ -315,16 +315,6 @@ struct session *tasks_owner(
 	return session;
 }
 
-static struct push *push_for(const struct session *session, const struct slot *slot)
-{
-	list_each (node, &session->pushes) {
-		struct push *p = list_entry(node, struct push, node);
-		if (p->scope == SCOPE_ALL || p->scope == (int)slot->index)
-			return p;
-	}
-	return NULL;
-}
-
 /* On the session's open stream, or else on that of a call that waits for a task's result. */
 static void tell(struct slot *slot, const struct backend_link *from, const struct session *session,
         const struct message *m, struct splice token)
