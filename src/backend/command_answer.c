@@ -15,16 +15,7 @@ static void put_result(struct buf *out, uint64_t id, struct span text, bool is_e
 	json_member_text(&w, "jsonrpc", SPAN("2.0"));
 	json_member_int(&w, "id", (int64_t)id);
 	json_key(&w, "result");
-	json_open(&w, '{');
-	json_key(&w, "content");
-	json_open(&w, '[');
-	json_open(&w, '{');
-	json_member_text(&w, "type", SPAN("text"));
-	json_member_text(&w, "text", text);
-	json_close(&w, '}');
-	json_close(&w, ']');
-	json_member_bool(&w, "isError", is_error);
-	json_close(&w, '}');
+	rpc_write_tool_text(&w, text, is_error);
 	json_close(&w, '}');
 }
 

@@ -87,12 +87,13 @@ void call_fail(struct call *c, int code, struct span sentence)
 void call_give_up(struct call *c, struct span sentence)
 {
 	struct buf result = { 0 };
+	struct json_writer w = json_writer(&result);
 
 	if (c->method != METHOD_TOOLS_CALL) {
 		call_fail(c, RPC_INTERNAL_ERROR, sentence);
 		return;
 	}
-	bridge_put_tool_error(&result, sentence);
+	rpc_write_tool_text(&w, sentence, true);
 	call_answer(c, buf_span(&result));
 	buf_free(&result);
 }

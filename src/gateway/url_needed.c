@@ -170,9 +170,10 @@ static void put_sentence(struct buf *out, struct span pages)
 static void put_tool_result(struct call *c, struct span pages)
 {
 	struct buf text = { 0 }, result = { 0 };
+	struct json_writer w = json_writer(&result);
 
 	put_sentence(&text, pages);
-	bridge_put_tool_error(&result, buf_span(&text));
+	rpc_write_tool_text(&w, buf_span(&text), true);
 	rpc_put_result(&c->answer, c->id, buf_span(&result));
 	buf_free(&text);
 	buf_free(&result);

@@ -349,22 +349,6 @@ void bridge_put_result(struct buf *out, const struct bridge_asked *asked, struct
 	buf_free(&room);
 }
 
-void bridge_put_tool_error(struct buf *out, struct span sentence)
-{
-	struct json_writer w = json_writer(out);
-
-	json_open(&w, '{');
-	json_key(&w, "content");
-	json_open(&w, '[');
-	json_open(&w, '{');
-	json_member_text(&w, "type", SPAN("text"));
-	json_member_text(&w, "text", sentence);
-	json_close(&w, '}');
-	json_close(&w, ']');
-	json_member_bool(&w, "isError", true);
-	json_close(&w, '}');
-}
-
 void bridge_put_not_found(struct buf *out, struct span id, struct span uri, bool modern)
 {
 	struct buf data = { 0 };

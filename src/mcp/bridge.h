@@ -57,9 +57,6 @@ void bridge_drop(struct bridge *b, struct span value);
  */
 void bridge_put_result(struct buf *out, const struct bridge_asked *asked, struct span result);
 
-/* Appends the result of a tool that has failed, with a sentence that says why. */
-void bridge_put_tool_error(struct buf *out, struct span sentence);
-
 /* "A resource was not found", in the words of either. `uri` is raw JSON. */
 void bridge_put_not_found(struct buf *out, struct span id, struct span uri, bool modern);
 

@@ -2,8 +2,6 @@
 
 #include <assert.h>
 
-#include "json/write.h"
-
 /* clang-format off */
 /*  field of struct message, key,          what is read inside */
 #define TOP_MEMBERS(X) \
@@ -255,4 +253,18 @@ void rpc_put_result(struct buf *out, struct span id, struct span result)
 
 	json_member_raw(&w, "result", result);
 	json_close(&w, '}');
+}
+
+void rpc_write_tool_text(struct json_writer *w, struct span text, bool is_error)
+{
+	json_open(w, '{');
+	json_key(w, "content");
+	json_open(w, '[');
+	json_open(w, '{');
+	json_member_text(w, "type", SPAN("text"));
+	json_member_text(w, "text", text);
+	json_close(w, '}');
+	json_close(w, ']');
+	json_member_bool(w, "isError", is_error);
+	json_close(w, '}');
 }

@@ -9,6 +9,7 @@
 #include "base/end_reason.h"
 #include "mcp/method.h"
 #include "json/scan.h"
+#include "json/write.h"
 
 enum message_kind { MESSAGE_REQUEST, MESSAGE_NOTIFICATION, MESSAGE_RESULT, MESSAGE_ERROR };
 
@@ -78,5 +79,8 @@ void rpc_put_end(struct buf *out, struct span id, const struct rpc_end *end);
 
 /* {"jsonrpc":"2.0","id":ID,"result":RESULT} */
 void rpc_put_result(struct buf *out, struct span id, struct span result);
+
+/* Writes the result of a tool that says one text, and whether that is why it failed. */
+void rpc_write_tool_text(struct json_writer *w, struct span text, bool is_error);
 
 #endif
